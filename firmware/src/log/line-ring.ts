@@ -1,4 +1,4 @@
-import type { Platform, ReadLines, WriteLine } from "../platform.ts";
+import type { ReadLines, WriteLine } from "../platform.ts";
 import { textOf } from "../text/ascii.ts";
 import { quoted } from "../text/quoting.ts";
 import { FIRST_NUMBER, FIRST_TEXT, OPTIONAL, TEXTS, VALUE_CHARS_MAX } from "./line-format.ts";
@@ -52,43 +52,12 @@ export interface Cursor {
 export class LineRing {
   readonly buffer: ArrayBuffer;
   private words: Uint32Array;
-  private writeLine: WriteLine;
 
   /** @param bytes - a multiple of 4, more than the longest line takes */
-  constructor(bytes: number, native: Pick<Platform, "writeLine">) {
+  constructor(bytes: number) {
     this.buffer = new ArrayBuffer(RING_WORDS * WORD_BYTES + bytes);
     this.words = new Uint32Array(this.buffer);
     this.words[SIZE] = bytes;
-    this.writeLine = native.writeLine ?? writeLine;
-  }
-
-  /** Writes a line whose format has no value but three numbers at most. */
-  write(order: number, format: string, a = 0, b = 0, c = 0): void {
-    const write = this.writeLine;
-    write(
-      this.buffer,
-      order,
-      format,
-      "",
-      "",
-      "",
-      "",
-      "",
-      "",
-      "",
-      a,
-      b,
-      c,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-    );
   }
 
   /** Lines that were added since the start. */

@@ -53,49 +53,78 @@ export class Log {
   /** The last `read` ended within a line. */
   isMidLine = false;
   /** Called when a line was added that `read` gives. */
-  onLine: (() => void) | undefined;
-  #clock: LogPlatform["clock"];
-  #requests: LineRing;
-  #board: LineRing;
+  onLine: (() => void) | undefined = undefined;
+  /** Gets each line at once. */
+  private print: Print | undefined;
+  private readLines: ReadLines;
+  private requestRing: LineRing;
+  private boardRing: LineRing;
   /** The line that says how many were dropped. */
-  #notice: LineRing;
-  /** Each line goes there at once. */
-  #print: Print | undefined;
-  #readLines: ReadLines;
-  /** When the last notice was written. */
-  #noticedMs = Number.NEGATIVE_INFINITY;
+  private noticeRing: LineRing;
+  private clock: LogPlatform["clock"];
+  /** When that line was written last. */
+  private noticedMs = Number.NEGATIVE_INFINITY;
 
   /** @param print - gets each line at once; without it, they wait for `read` */
   constructor(platform: LogPlatform, print?: Print) {
-    this.#clock = platform.clock;
-    this.#print = print;
+    this.requestRing = new LineRing(REQUESTS_BYTES);
+    this.boardRing = new LineRing(BOARD_BYTES);
+    this.noticeRing = new LineRing(NOTICE_BYTES);
+    this.requests = this.requestRing.buffer;
     this.writeLine = platform.writeLine ?? writeLine;
-    this.#readLines = platform.readLines ?? readLines;
-    this.#requests = new LineRing(REQUESTS_BYTES, platform);
-    this.#board = new LineRing(BOARD_BYTES, platform);
-    this.#notice = new LineRing(NOTICE_BYTES, platform);
-    this.requests = this.#requests.buffer;
+    this.print = print;
+    this.readLines = platform.readLines ?? readLines;
+    this.clock = platform.clock;
   }
 
   /** Adds the line of an event. */
   report(event: Event): void {
-    const ring = kindOf(event) === "requests" ? this.#requests : this.#board;
-    ring.write(this.order++, formatLine(this.#clock.now(), event)); // no control character is in it
+    const ring = kindOf(event) === "requests" ? this.requestRing : this.boardRing;
+    this.write(ring, formatLine(this.clock.now(), event)); // no control character is in it
     this.added();
   }
 
   /** A line was written. */
   added(): void {
-    if (this.#print === undefined) this.onLine?.();
-    else this.#printAll(this.#print);
+    if (this.print === undefined) this.onLine?.();
+    else this.printAll(this.print);
   }
 
   /** Prints what waits, and each later line at once; `undefined`: later lines wait for `read`. */
   printTo(print: Print | undefined): void {
-    this.#print = print;
+    this.print = print;
     if (print === undefined) return;
-    this.#printAll(print);
+    this.printAll(print);
     this.isMidLine = false;
+  }
+
+  /** Writes a line whose format has no value but three numbers at most. */
+  private write({ buffer }: LineRing, format: string, a = 0, b = 0, c = 0): void {
+    const { writeLine: write } = this;
+    write(
+      buffer,
+      this.order++,
+      format,
+      "",
+      "",
+      "",
+      "",
+      "",
+      "",
+      "",
+      a,
+      b,
+      c,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+    );
   }
 
   // The reader
@@ -106,13 +135,13 @@ export class Log {
    * begun is not overwritten.
    */
   read(into: ArrayBuffer, at: number, bytesMax: number, isOneLine = true): number {
-    const read = this.#readLines;
-    const notice = this.#notice.buffer;
-    const board = this.#board.buffer;
+    const read = this.readLines;
+    const notice = this.noticeRing.buffer;
+    const board = this.boardRing.buffer;
     const flags = isOneLine ? ONE_LINE : 0;
     let result = read(notice, board, this.requests, into, at, bytesMax, flags | TELL_NEWS);
     if (result >= NEWS) {
-      this.#writeNotice();
+      this.writeNotice();
       const count = result - NEWS;
       const left = bytesMax - count;
       result = count + read(notice, board, this.requests, into, at + count, left, flags);
@@ -123,37 +152,37 @@ export class Log {
 
   /** Lines since the start that the serial port did not get. */
   get dropped(): { readonly requests: number; readonly board: number } {
-    return { requests: this.#requests.dropped, board: this.#board.dropped };
+    return { requests: this.requestRing.dropped, board: this.boardRing.dropped };
   }
 
   /** Says how many lines were dropped: once all others are read, and each second while more wait. */
-  #writeNotice(): void {
-    const requests = this.#requests;
-    const board = this.#board;
-    if (requests.unnoticed + board.unnoticed === 0 || this.#notice.waits) return;
-    const nowMs = this.#clock.now();
-    if ((requests.waits || board.waits) && nowMs - this.#noticedMs < DROPPED_MS) return;
-    this.#noticedMs = nowMs;
-    this.#notice.write(0, DROPPED_LINE, nowMs, requests.unnoticed, board.unnoticed);
+  private writeNotice(): void {
+    const requests = this.requestRing;
+    const board = this.boardRing;
+    if (requests.unnoticed + board.unnoticed === 0 || this.noticeRing.waits) return;
+    const nowMs = this.clock.now();
+    if ((requests.waits || board.waits) && nowMs - this.noticedMs < DROPPED_MS) return;
+    this.noticedMs = nowMs;
+    this.write(this.noticeRing, DROPPED_LINE, nowMs, requests.unnoticed, board.unnoticed);
     requests.noticed();
     board.noticed();
   }
 
-  #printAll(print: Print): void {
+  private printAll(print: Print): void {
     for (;;) {
-      this.#writeNotice();
-      const ring = this.#next();
+      this.writeNotice();
+      const ring = this.next();
       if (ring === undefined) return;
       const text = ring.take();
       if (text !== "") print(text); // the reader may have got all but the line's end
     }
   }
 
-  #next(): LineRing | undefined {
-    const next = nextRing(this.#notice.buffer, this.#board.buffer, this.requests);
-    if (next === this.requests) return this.#requests;
-    if (next === this.#board.buffer) return this.#board;
-    return next && this.#notice;
+  private next(): LineRing | undefined {
+    const next = nextRing(this.noticeRing.buffer, this.boardRing.buffer, this.requests);
+    if (next === this.requests) return this.requestRing;
+    if (next === this.boardRing.buffer) return this.boardRing;
+    return next && this.noticeRing;
   }
 
   // The last lines
@@ -163,7 +192,7 @@ export class Log {
    * included; lines overwritten meanwhile are skipped.
    */
   *last(count: number, kind?: EventKind): Generator<string, void> {
-    const [board, requests] = [this.#board, this.#requests];
+    const [board, requests] = [this.boardRing, this.requestRing];
     const [boardEnd, requestsEnd] = [board.count, requests.count];
     const [b, r] = [board.first(), requests.first()];
     if (kind === "requests") b.number = boardEnd;
