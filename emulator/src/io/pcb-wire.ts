@@ -214,16 +214,18 @@ export class PcbWire implements Reader {
   #surviveResets(): void {
     const socket = this.#socket;
     const { _write, _writev } = socket;
-    const lost = (callback: () => void) => (error?: Error | null) => {
-      callback();
-      if (!error) return;
-      this.writeFailed = true;
-      this.#events.writeFailed();
-    };
     socket._write = (chunk, encoding, callback) =>
-      _write.call(socket, chunk, encoding, lost(callback));
+      _write.call(socket, chunk, encoding, error => this.#survived(error, callback));
     if (_writev === undefined) return;
-    socket._writev = (chunks, callback) => _writev.call(socket, chunks, lost(callback));
+    socket._writev = (chunks, callback) =>
+      _writev.call(socket, chunks, error => this.#survived(error, callback));
+  }
+
+  #survived(error: Error | null | undefined, callback: () => void): void {
+    callback();
+    if (!error) return;
+    this.writeFailed = true;
+    this.#events.writeFailed();
   }
 
   /** Written bytes that Linux has taken count as acknowledged. */

@@ -19,10 +19,7 @@ export interface Reader {
  * connections that it makes, not for those that it accepts.
  */
 export class ReadBuffer {
-  readonly options: WireReads = {
-    buffer: () => this.#buffer,
-    callback: (count: number) => this.#read(count),
-  };
+  readonly options: WireReads;
   /** Set before the first read. */
   reader: Reader | undefined;
   #slab: Slab;
@@ -31,6 +28,11 @@ export class ReadBuffer {
   constructor(slab: Slab) {
     this.#slab = slab;
     this.#buffer = slab.take(SMALL_BYTES);
+    this.options = { buffer: this.#next.bind(this), callback: this.#read.bind(this) };
+  }
+
+  #next(): Uint8Array {
+    return this.#buffer;
   }
 
   #read(count: number): boolean {

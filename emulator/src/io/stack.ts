@@ -137,9 +137,9 @@ export class Stack implements PcbStack {
   /** A block that connects over the wire to `address`. Call `available` before. */
   connect(address: string, port: number): Pcb {
     const { wire } = this.parts;
-    const options = { host: address, port, allowHalfOpen: true };
     const reads = wire.takesOnread ? new ReadBuffer(this.slab) : undefined;
-    const socket = wire.connect(reads ? { ...options, onread: reads.options } : options);
+    const onread = reads?.options;
+    const socket = wire.connect({ host: address, port, allowHalfOpen: true, onread });
     return this.#add(new Pcb(this, socket, { address, port, reads }));
   }
 

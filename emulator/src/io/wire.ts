@@ -10,7 +10,7 @@ export interface Wire {
     host: string;
     port: number;
     allowHalfOpen: boolean;
-    onread?: WireReads;
+    onread?: WireReads | undefined;
   }): WireSocket;
   /** `connect` takes `onread`: so does `net.connect`, and a simulated network does not. */
   readonly takesOnread?: boolean;
