@@ -17,7 +17,7 @@
 
 enum { LF = 10, CR = 13, MEMBERS_MAX = 32, EMPTY_LINES_MAX = 4, HOST_BYTES_MAX = 260, PORT_DIGITS_MAX = 5, BODY_DIGITS_MAX = 9 };
 
-/* What a byte may be part of (src/http1/grammar.ts), as bits. */
+/* The parts of a head that may contain a byte (src/http1/grammar.ts), as bits. */
 enum { TOKEN = 1, VALUE = 2, TARGET = 4, PLAIN_PATH = 8, HOST_NAME = 16 };
 
 static const uint8_t CLASSES[256] = {
@@ -168,7 +168,7 @@ static void readBodyBytes(const uint8_t* bytes, uint32_t start, uint32_t end, ui
 	words[HEAD_BODY_HIGH] = (uint16_t)(number >> 16);
 }
 
-/* What String.prototype.trim takes for a blank, of the bytes of values: a no-break space, too. */
+/* Does String.prototype.trim take this byte of a value for a blank? A no-break space, too. */
 static bool isTrimmed(uint8_t byte)
 {
 	return isBlank(byte) || byte == 0xa0;

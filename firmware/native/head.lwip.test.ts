@@ -98,7 +98,7 @@ function expectSame(streams: readonly Stream[], isCut = true, by = program): Rea
 
 const outcomeOf = ({ result }: Read) => result >> layout.OUTCOME_BITS;
 
-/** Every text with a line end in the tests of heads, as it stands there: some are parts of heads. */
+/** Every text with a line end in the tests of heads, as in the source: some are parts of heads. */
 function textsOfTests(): string[] {
   const folder = `${NATIVE}../src/http1`;
   const sources = readdirSync(folder).filter(name => name.endsWith(".test.ts"));

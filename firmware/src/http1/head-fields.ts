@@ -41,7 +41,7 @@ export class HeadFields {
   bytes: Uint8Array = NOTHING;
   /** Bytes received so far. */
   length = 0;
-  /** What was found in them, as head-layout.ts says. A look at a word takes fewer steps than a call of a method below. */
+  /** The description of these bytes (head-layout.ts). A look at a word takes fewer steps than a call of a method below. */
   readonly words = new Uint16Array(WORDS);
   /** For native code: that of `bytes`, at whose beginning they are, and that of `words`. */
   buffer: ArrayBuffer = NOTHING.buffer;

@@ -31,13 +31,13 @@ export const STATUS = 41;
 export const MINOR = 42;
 /** Where the second line begins. */
 export const FIELDS_START = 43;
-/** What is known of the form of parts, as bits. */
+/** Facts about the form of some parts, as bits. */
 export const FORM = 44;
 /** The value of Content-Length, as `HAS_BODY_BYTES` says: its lower and upper 16 bits. */
 export const BODY_LOW = 45;
 export const BODY_HIGH = 46;
 
-// These are set before the first byte is read.
+// The next three words are set before the first byte is read.
 export const BYTES_MAX = 47;
 export const LINES_MAX = 48;
 export const IS_REQUEST = 49;

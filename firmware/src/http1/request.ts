@@ -106,7 +106,7 @@ export function parseRequest<R extends RoutePattern>(
   return undefined;
 }
 
-/** What routes compare of a path, and the log holds. */
+/** The part of a path that routes compare, and the log holds. */
 function pathText(head: Head, start: number, end: number): string {
   if (end - start <= 1) return "/";
   const most = start + ROUTE_PATH_MAX + 1;
