@@ -37,9 +37,11 @@ program: engine, firmware, sockets and TCP stack. Their limits are written by ha
     },
   },
   async ({ values }) => {
-    const useless = (["write", "json"] as const).find(name => values[name]);
-    if (values.profile && useless) {
-      throw new UsageError(`--${useless} does nothing with --profile`);
+    const others = (["write", "json", "profile"] as const).filter(name => values[name]);
+    const instead = values.growth === undefined ? "profile" : "growth";
+    const useless = others.find(name => name !== instead);
+    if (useless !== undefined && (values.growth !== undefined || values.profile)) {
+      throw new UsageError(`--${useless} does nothing with --${instead}`);
     }
     const why = cannotBuild();
     if (why !== undefined) throw new UsageError(why);

@@ -186,18 +186,26 @@ async function connections(): Promise<Growth> {
   };
 }
 
-/** Answers each request with a body of `size` bytes. */
-function sized(size: number) {
-  const piece = Buffer.alloc(64 * KIB, "0123456789abcdef");
+/** The head of an answer has arrived, and been acknowledged. */
+const HEAD_MS = 100;
+
+/**
+ * Answers each request with a body of `size` bytes, in pieces of whole windows that follow the head: the simulated sender would go on for ever
+ * with fragments of others.
+ */
+function sized(size: number, board: () => Bench | CountedBoard) {
   return (socket: MockSocket | PeerSocket) => {
+    const piece = Buffer.alloc(board().windowBytes, "0123456789abcdef");
     let head = "";
     socket.on("data", (bytes: Buffer) => {
       head += bytes.toString("latin1");
       if (!head.endsWith("\r\n\r\n")) return;
       head = "";
       socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`);
-      for (let left = size; left > 0; left -= piece.byteLength)
-        socket.write(left < piece.byteLength ? piece.subarray(0, left) : piece);
+      board().clock.after(HEAD_MS, () => {
+        for (let left = size; left > 0; left -= piece.byteLength)
+          socket.write(left < piece.byteLength ? piece.subarray(0, left) : piece);
+      });
     });
   };
 }
@@ -223,7 +231,11 @@ async function download(
 /** The engine moves each byte: the sockets have no pipes in C. */
 async function byEngine(size: number): Promise<number> {
   const options: BenchOptions = { settings: { inspect: [] }, sender: "backend" };
-  const bench = await new Bench(sized(size), options).start();
+  const bench: Bench = new Bench(
+    sized(size, () => bench),
+    options,
+  );
+  await bench.start();
   const client = open(bench);
   // Each kind of size has been seen; a large one is its own warm-up.
   if (size <= KIB ** 2) await download(bench, client, size);
@@ -235,7 +247,12 @@ async function byEngine(size: number): Promise<number> {
 /** Pipes in C on target `lwip`: computrons, and the processor's instructions. */
 async function byPipes(counter: Counter, size: number) {
   const engine = await counter.engine();
-  const board = await new CountedBoard(counter, engine, sized(size)).start();
+  const board: CountedBoard = new CountedBoard(
+    counter,
+    engine,
+    sized(size, () => board),
+  );
+  await board.start();
   const client = board.connect();
   if (size <= KIB ** 2) await download(board, client, size);
   const { computrons, functions } = await board.stretch(() => download(board, client, size));
