@@ -21,12 +21,15 @@ export const SMALL_WRITES_MAX = 4;
 export class RawStream implements Content {
   private scratch: Uint8Array;
   private keywords: Keywords | undefined;
-  private scan: Scan | undefined;
+  /** Keywords are looked for: there are some, and the stream is text so far. */
+  private isSearched: boolean;
+  /** Made for the first piece: where native pipes move the bytes, there is none. */
+  declare private scan: Scan | undefined;
 
   constructor(scratch: Uint8Array, keywords?: Keywords) {
     this.scratch = scratch;
     this.keywords = keywords;
-    this.scan = keywords?.scan();
+    this.isSearched = keywords !== undefined;
   }
 
   get search(): NativeSearch | undefined {
@@ -61,8 +64,9 @@ export class RawStream implements Content {
         from.source.read(piece);
         from.readable -= count;
         if (from.passed === 0) from.onFirstBytes();
-        const scan = this.scan;
-        if (scan !== undefined) {
+        if (this.isSearched) {
+          this.scan ??= this.keywords!.scan();
+          const scan = this.scan;
           count = scan.next(piece);
           if (scan.found !== undefined) {
             if (scan.found !== "binary") {
@@ -72,7 +76,7 @@ export class RawStream implements Content {
               from.unread(piece.subarray(count));
               return "found";
             }
-            this.scan = undefined;
+            this.isSearched = false;
             from.onBinary();
           }
         }
