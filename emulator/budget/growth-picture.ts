@@ -159,7 +159,7 @@ ${panels.join("\n")}
 `;
 }
 
-/** What one more costs between this size and the one before. */
+/** The cost of one more between this size and the one before. */
 function slope(points: readonly Point[], index: number): string {
   if (index === 0) return "";
   const [before, after] = [points[index - 1], points[index]];

@@ -85,7 +85,7 @@ test("sixteen sessions are carried when their peers read, with every other conne
   expect(ordinaryBytes(SET, SHARING)).toBeLessThan(HEAP_BYTES - MEMORY_RESERVE_BYTES);
 });
 
-test("eight are carried when all of them have a slow reader, four when nobody reads", () => {
+test("eight are carried when all of them have a slow reader, four when no client reads", () => {
   expect(sessionsCarried(oneWaySessionBytes(SET), HEAP_BYTES, SHARING)).toBeGreaterThanOrEqual(8);
   expect(sessionsCarried(stuckSessionBytes(SET), HEAP_BYTES, SHARING)).toBeGreaterThanOrEqual(4);
 });

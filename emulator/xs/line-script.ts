@@ -2,7 +2,7 @@ import type { Event } from "../../firmware/src/log/event.ts";
 import { Log } from "../../firmware/src/log/log.ts";
 import type { LineValues, Platform } from "../../firmware/src/platform.ts";
 
-/** What is done to a log, one step after the other. */
+/** One call of a log. */
 export type Step =
   | { readonly format: string; readonly values: LineValues }
   | { readonly event: Event }

@@ -8,7 +8,7 @@
 
 enum { SIZE, HEAD, TAIL, USED, COUNT, FIRST, SENT, SENT_AT, READ, DROPPED, NOTICED, RING_WORDS };
 enum { LINE_HEAD_BYTES = 8, LINE_BYTES_MAX = 2048, VALUE_CHARS_MAX = 160 };
-/* Of `readLines`: flags, and bits of the result. */
+/* Flags of `readLines`, and bits of its result. */
 enum { ONE_LINE = 1, TELL_NEWS = 2, MID_LINE = 1 << 16, NEWS = 1 << 17 };
 enum { STRINGS = 7, FIRST_NUMBER = 0x10, NUMBERS = 12, OPTIONAL = 0x1f };
 

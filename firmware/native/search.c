@@ -99,7 +99,7 @@ enum { WORD_BYTES = sizeof(Word) };
 
 /**
  * Flags the bytes at which the search cannot stay in state 0: control characters (less than a blank, DEL) and the first byte of
- * keywords, which is ASCII. The flag is the highest bit; behind a flagged byte another one may be flagged that is none of these. A byte above
+ * keywords, which is ASCII. The flag is the highest bit; behind a flagged byte another one may be flagged although it is neither. A byte above
  * ASCII has that bit itself, and none of the three sums counts for it.
  */
 static inline Word flagsIn(Word word, Word first)

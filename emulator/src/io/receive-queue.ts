@@ -53,7 +53,7 @@ export class ReceiveQueue {
     this.#advance(bytes, onFreed);
   }
 
-  /** So many more bytes of the first segment have been read. */
+  /** Counts bytes of the first segment as read. */
   #advance(bytes: number, onFreed: (bytes: number) => void): void {
     this.#offset += bytes;
     const segment = this.#segments[0];

@@ -177,7 +177,7 @@ static void copiedTogetherOpensTheWindow(void)
 	CHECK(connectionRead(connection, buffer, 1000) == 1000);
 	for (i = 0; i < 40; i++) send(&peer, PSH | ACK, bytes + 1001 + i, 1);
 	readExpecting(connection, bytes + 1000, 41);
-	/* The window is told when a segment was read. */
+	/* The window is announced when a segment was read. */
 	send(&peer, PSH | ACK, bytes, MSS);
 	ignore();
 	readExpecting(connection, bytes, MSS);
@@ -261,7 +261,7 @@ static void bytesPutBack(void)
 	ignore();
 }
 
-/** They are still in the segment, of which some were not read. */
+/** The bytes are still in their segment, of which some were not read. */
 static void bytesPutBackIntoTheirSegment(void)
 {
 	Owner owner = { 0 };
@@ -285,7 +285,7 @@ static void bytesPutBackIntoTheirSegment(void)
 	CHECK(connectionReadable(connection) == MSS - 100);
 	CHECK(connectionUnread(connection, buffer + 1000, 536) == SOCKET_OK);
 	readExpecting(connection, bytes + 1000, WINDOW - 1000);
-	/* All of the window is open again, and no more; it is told when another segment was read. */
+	/* All of the window is open again, and no more; it is announced when another segment was read. */
 	send(&peer, PSH | ACK, bytes, MSS);
 	ignore();
 	readExpecting(connection, bytes, MSS);

@@ -5,7 +5,7 @@ import type { Strategy } from "./strategy.ts";
 /** Each backend in turn: while the candidates stay the same, each of them once per round. */
 export class RoundRobin implements Strategy {
   #last = -1;
-  /** Its place among the candidates of that pick. */
+  /** The place of `#last` among the candidates of that pick. */
   #place = 0;
 
   pick(candidates: readonly Backend[]): Backend | undefined {

@@ -43,7 +43,7 @@ export class HeadFields {
   length = 0;
   /** The description of these bytes (head-layout.ts). A look at a word takes fewer steps than a call of a method below. */
   readonly words = new Uint16Array(WORDS);
-  /** For native code: that of `bytes`, at whose beginning they are, and that of `words`. */
+  /** For native code: the buffer of `bytes`, which begin at its first byte, and the buffer of `words`. */
   buffer: ArrayBuffer = NOTHING.buffer;
   readonly positions = this.words.buffer;
   /** The host of the target, if Host is not exactly the same text; set by `parseRequest`. */

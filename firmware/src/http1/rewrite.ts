@@ -259,7 +259,7 @@ export function rewriteResponse(
   } else {
     at = unusualFields(out, at, head, start, names, false);
   }
-  // Most responses have a length: `lastLines` would do the same at another call's cost.
+  // Most responses have a length: `lastLines` writes the same, but costs one more call.
   if (typeof framing === "number")
     return out.putTexts(to, at, end, LENGTH, `${framing}`, LINE_END, lines, LINE_END);
   if (framing === "none") at = withoutBody(out, at, head);

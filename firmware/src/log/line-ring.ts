@@ -70,7 +70,7 @@ export class LineRing {
     return this.words[DROPPED];
   }
 
-  /** Those of them that no notice has counted. */
+  /** Dropped lines that no notice has counted. */
   get unnoticed(): number {
     return this.words[DROPPED] - this.words[NOTICED];
   }

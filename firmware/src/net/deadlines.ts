@@ -4,7 +4,7 @@ import type { Cancel, Clock } from "../platform.ts";
 export interface Timed {
   /** Milliseconds since boot, while it has one. Set by `Deadlines` only, as is `place`. */
   deadlineMs: number;
-  /** Its place among those that have a deadline; -1: it has none. */
+  /** The index among the objects that have a deadline; -1: it has none. */
   place: number;
   /** Called when the deadline has passed. */
   expired(): void;

@@ -165,7 +165,7 @@ test("the SDK's socket, which has no end(), stays open for writing", () => {
   expect(endpoint.state).toBe("open");
 });
 
-test("an owner that ignores room hears of bytes and of ends alone", () => {
+test("an owner that ignores room receives the events of bytes and of ends only", () => {
   let options: TCPCallbacks | undefined;
   class TCP {
     constructor(given: TCPCallbacks) {

@@ -17,7 +17,7 @@ export interface SocketTarget extends PipeEnd {
 }
 
 /**
- * What the options of all sockets have in common, to inherit it: the callbacks are the same for each socket, which knows its
+ * The prototype of the options of all sockets: the callbacks are the same for each socket, which knows its
  * endpoint as `target`. A literal with all of them would cost 6 slots more for each socket, and closures more still.
  */
 export const SOCKET_EVENTS: Omit<TCPCallbacks, "target"> & { nodelay: boolean } = Object.freeze({

@@ -147,7 +147,7 @@ test("a pick and its explanation agree in every state of the backends", () => {
   );
 });
 
-/** What happens to a backend between picks. */
+/** Changes of a backend between two picks. */
 const CHANGES: Record<string, (backend: Backend, pool: Pool, nowMs: number) => void> = {
   nothing: () => {},
   drain: backend => backend.setState("drain"),

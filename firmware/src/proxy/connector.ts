@@ -69,7 +69,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
   readonly group: Group;
   private owner: ConnectorOwner;
   private limits: ConnectLimits;
-  /** Of the attempt, or of the place in the queue. */
+  /** The deadline of the attempt, or of the place in the queue. */
   deadlineMs = 0;
   place = -1;
   /** The end of all attempts. */

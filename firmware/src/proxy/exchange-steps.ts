@@ -17,8 +17,8 @@ import { learnFromResponse } from "./feedback.ts";
 import type { BodyProgress } from "./response-side.ts";
 
 /**
- * What moves an exchange from state to state. Nothing here calls upward: the owner of the exchange calls when an endpoint or
- * the connector has moved, or when `timeoutMs` is over. Functions, and no methods: a call finds them at once.
+ * The functions that move an exchange from state to state. Nothing here calls upward: the owner of the exchange calls when an endpoint or
+ * the connector has moved, or when `timeoutMs` is over. Functions instead of methods, because a call of a method looks for it in the object first.
  */
 
 /** The request's head is complete: looks for a backend that accepts it. */

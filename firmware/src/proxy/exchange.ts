@@ -40,7 +40,7 @@ export class Exchange implements PickInput, Progress {
   declare timeoutMs: number;
   /** Looks for a backend; `undefined` where an idle connection served at once, and when no other backend will be asked. */
   declare connector: Connector | undefined;
-  /** Of a connector that is gone: connections that it asked for, and how long it waited for a backend with room. */
+  /** Connections that a released connector asked for, and how long it waited for a backend with room. */
   declare attempts: number;
   declare queuedMs: number;
   /** The client's backend before this request, where that matters. */

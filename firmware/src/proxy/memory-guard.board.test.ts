@@ -20,7 +20,7 @@ const SET = settingsOf(readFileSync("firmware/sdkconfig/sdkconfig.defaults", "ut
 
 const BOARD = ourBoard();
 
-/** Its writes fail where memory is missing; those of the firmware's own sockets wait for it. */
+/** A board whose writes fail where memory is missing; writes of the firmware's own sockets wait for it. */
 const SDK_BOARD = ourBoard("sdk");
 
 /** Sessions whose peers do not read that the memory plan carries (firmware/README.md). */

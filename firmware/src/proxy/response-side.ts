@@ -47,7 +47,7 @@ const STARTED = 2;
 const ENDS_WITH_CLOSE = 4;
 /** Part of a head was written, and there was no memory for the rest. */
 const TORN = 8;
-/** One interim response: their count is in the bits from here on. */
+/** One interim response: this bit and the higher ones are their count. */
 const INTERIM = 16;
 
 /** A backend's response on its way to the client, or a reply of the proxy instead of one. */
