@@ -24,8 +24,8 @@ const OPEN_BYTES = BLOCK_BYTES + CONNECTION_BYTES;
 /** Figures of `firmware/budgets.json`. */
 export type Budgets = Readonly<Record<string, number>>;
 
-/** Garbage of four to seven requests while every session is busy; with fewer sessions there is room for that of more. */
-const XS_GARBAGE = { slots: 96, chunkBytes: 1 * KB };
+/** Garbage of seven requests while every session is busy; with fewer sessions there is room for that of more. */
+const XS_GARBAGE = { slots: 128, chunkBytes: 2 * KB };
 
 /** How the connections of a board are divided among sessions, and the heap that is kept free. */
 export interface Sharing {
