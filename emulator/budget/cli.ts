@@ -10,6 +10,7 @@ import { growths } from "./growth.ts";
 import { growthTable, picture } from "./growth-picture.ts";
 import { instructionTable } from "./instruction-table.ts";
 import { type InstructionCount, instructions } from "./instructions.ts";
+import { load, loadTable } from "./load.ts";
 import { profiles, profilesOf } from "./profiles.ts";
 
 const say = (line: string) => void process.stderr.write(`${line}\n`);
@@ -30,6 +31,9 @@ program: engine, firmware, sockets and TCP stack. Their limits are written by ha
       profile: {
         help: "instead: the functions that use most instructions, for each kind of work",
       },
+      load: {
+        help: "instead: a request under autocannon's load of 1, 4, 8 and 20 connections, by instructions",
+      },
       growth: {
         value: "FILE",
         help: "instead: the cost of more backends, routes, connections and bytes, as tables, and as a picture (SVG) in this file",
@@ -37,11 +41,17 @@ program: engine, firmware, sockets and TCP stack. Their limits are written by ha
     },
   },
   async ({ values }) => {
-    const others = (["write", "json", "profile"] as const).filter(name => values[name]);
-    const instead = values.growth === undefined ? "profile" : "growth";
+    const instead = (["growth", "load", "profile"] as const).find(name => values[name]);
+    const others = (["write", "json", "profile", "load"] as const).filter(name => values[name]);
     const useless = others.find(name => name !== instead);
-    if (useless !== undefined && (values.growth !== undefined || values.profile)) {
+    if (useless !== undefined && instead !== undefined) {
       throw new UsageError(`--${useless} does nothing with --${instead}`);
+    }
+    if (values.load) {
+      const whyNot = cannotCount();
+      if (whyNot !== undefined) throw new UsageError(`--load: ${whyNot}`);
+      process.stdout.write(loadTable(await load(say)));
+      return;
     }
     const why = cannotBuild();
     if (why !== undefined) throw new UsageError(why);

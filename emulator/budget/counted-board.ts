@@ -116,6 +116,13 @@ export class Counter {
   }
 }
 
+export interface CountedBoardOptions {
+  /** Settings of the proxy; its backend is the board's. */
+  settings?: object;
+  /** By default one in which nothing is collected while it counts. */
+  heap?: HeapSize | "chip";
+}
+
 /** The board of our settings on target `lwip`, under callgrind; one backend, and clients. */
 export class CountedBoard {
   readonly clock = new VirtualClock();
@@ -126,7 +133,12 @@ export class CountedBoard {
   #lines: string[] = [];
   #counted = 0;
 
-  constructor(counter: Counter, engine: Engine, serve: (socket: PeerSocket) => void) {
+  constructor(
+    counter: Counter,
+    engine: Engine,
+    serve: (socket: PeerSocket) => void,
+    { settings = {}, heap = ROOMY }: CountedBoardOptions = {},
+  ) {
     this.#counter = counter;
     this.#peers = new PeerNetwork(engine, this.clock);
     this.#board = new Board({
@@ -147,8 +159,9 @@ export class CountedBoard {
       backends: [{ address: PEER_ADDRESS, port: BACKEND_PORT }],
       health: { check: "none" },
       clientSessionsMax: 12,
+      ...settings,
     };
-    this.#program = xsProgram("proxy", { document }, ROOMY, this.#peers);
+    this.#program = xsProgram("proxy", { document }, heap, this.#peers);
   }
 
   /** Bytes of a window of the board. */
