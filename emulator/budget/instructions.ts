@@ -15,12 +15,15 @@ const KIB = 1024;
 const AMOUNTS = {
   KiB: { warm: 32, few: 64, many: 576 },
   request: { warm: 4, few: 1, many: 4 },
+  session: { warm: 4, few: 1, many: 4 },
 };
+
+type Unit = keyof typeof AMOUNTS;
 
 export interface InstructionCount {
   /** The key of its limit in `firmware/budgets.json`. */
   readonly name: string;
-  readonly unit: "KiB" | "request";
+  readonly unit: Unit;
   readonly instructions: number;
   /** The same by part. */
   readonly parts: Readonly<Record<Part, number>>;
@@ -141,13 +144,39 @@ function requests(request: string): Begin {
   };
 }
 
+/** Raw sessions, one after the other, each from its connection to its end: five bytes, and their echo. */
+const sessions: Begin = async start => {
+  const board = await start(socket => {
+    socket.on("data", (bytes: Buffer) => socket.write(bytes));
+    socket.on("end", () => socket.end());
+  });
+  return {
+    board,
+    async send(count) {
+      for (let i = 0; i < count; i++) {
+        const client = board.connect();
+        let received = 0;
+        client.on("data", (bytes: Buffer) => {
+          received += bytes.byteLength;
+        });
+        client.write("hello");
+        await board.until(() => received === 5);
+        client.end();
+        await board.until(() => client.closed);
+      }
+      return count;
+    },
+  };
+};
+
 /** Every value, the control bytes among them: no text. */
 const BINARY = Buffer.from(Array.from({ length: 256 }, (_, i) => (i * 167) % 256));
 
 /** The ways of the table, by the names of their limits. */
-const WAYS: Readonly<Record<string, { unit: "KiB" | "request"; begin: Begin }>> = {
+const WAYS: Readonly<Record<string, { unit: Unit; begin: Begin }>> = {
   "lwip.tcp.text": { unit: "KiB", begin: raw(traffic(1024)) },
   "lwip.tcp.binary": { unit: "KiB", begin: raw(BINARY) },
+  "lwip.tcp.session": { unit: "session", begin: sessions },
   "lwip.http.body": { unit: "KiB", begin: body(`Content-Length: ${2 ** 30}`, plain) },
   "lwip.http.chunked": { unit: "KiB", begin: body("Transfer-Encoding: chunked", chunk) },
   "lwip.http.get": { unit: "request", begin: requests(GET) },
