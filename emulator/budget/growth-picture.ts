@@ -180,7 +180,8 @@ export function growthTable(growths: readonly Growth[]): string {
     .map(growth => {
       const { series, title, size, cost } = growth;
       const columns = series.map(columnsOf);
-      const rows = series[0].points.map((point, i) => [
+      const longest = series.reduce((a, b) => (b.points.length > a.points.length ? b : a));
+      const rows = longest.points.map((point, i) => [
         sizeText(growth, point.size),
         ...columns.flatMap(column => column[i] ?? ["", ""]),
       ]);
