@@ -45,7 +45,10 @@ export interface Rung {
   readonly connections: number;
   /** One request, with its share of the engine's collections. */
   readonly count: InstructionCount;
-  /** The instructions of it that the engine's collections of garbage take. */
+  /**
+   * The instructions of it that the engine's collections of garbage take. Not the chip's: this engine has 64 bits, so the chip's bytes fill
+   * sooner, and a collection also visits the slots of modules, which lie in flash there.
+   */
   readonly collecting: number;
   /** Share of autocannon's requests that went into a connection which the board was closing. */
   readonly lost: number;
@@ -68,7 +71,7 @@ const CHIP_HZ = 240e6;
 const CHIP_INSTRUCTIONS = 1.2;
 const CHIP_CYCLES = [1.5, 2.5] as const;
 
-/** Requests a second for which the chip's processor has time, from the least to the most likely. */
+/** Requests a second for which the chip's processor has time, from the least to the most likely; `instructions` without collections. */
 export function ratesOnChip(instructions: number): [least: number, most: number] {
   const [few, many] = CHIP_CYCLES;
   const rate = (cycles: number) => CHIP_HZ / (instructions * CHIP_INSTRUCTIONS * cycles);
@@ -167,7 +170,9 @@ export function loadTable(rungs: readonly Rung[]): string {
       collecting.toFixed(0),
       computrons.toFixed(0),
       `${(100 * lost).toFixed(0)} %`,
-      ratesOnChip(instructions).map(Math.round).join(" to "),
+      ratesOnChip(instructions - collecting)
+        .map(Math.round)
+        .join(" to "),
       ...PUBLISHED.map(([, rates]) => `${rates[connections] ?? "-"}`),
     ],
   );
