@@ -33,11 +33,11 @@ export class MockSocket extends Duplex {
   pending = true;
   bytesRead = 0;
   bytesWritten = 0;
-  remoteAddress: string | undefined;
-  remotePort: number | undefined;
-  remoteFamily: "IPv4" | undefined;
-  localAddress: string | undefined;
-  localPort: number | undefined;
+  remoteAddress: string | undefined = undefined;
+  remotePort: number | undefined = undefined;
+  remoteFamily: "IPv4" | undefined = undefined;
+  localAddress: string | undefined = undefined;
+  localPort: number | undefined = undefined;
   timeout: number | undefined;
   /** Called for each new segment; false: it is lost, because there is no memory for it. */
   admits: ((segment: Uint8Array) => boolean) | undefined;
