@@ -1,6 +1,7 @@
 import Serial from "embedded:io/serial";
 import storage from "embedded:storage/key-value";
 import { nativeCode } from "chip/native";
+import type { SerialConstructor } from "../../platform.ts";
 import type { Machine } from "../exports.ts";
 
 /** The reset reasons by number (esp_reset_reason_t of ESP-IDF). */
@@ -32,7 +33,8 @@ export const machine: Machine = {
     },
   },
   storage,
-  Serial,
+  // The SDK's port also writes an ArrayBuffer (modules/io/serial/esp32/serial.c), which its declaration leaves out.
+  Serial: Serial as unknown as SerialConstructor,
 };
 
 /** Keeps the radio awake. ESP-IDF lets it sleep between beacons, which delays received packets by 100 ms and more. */
