@@ -4,7 +4,7 @@ import { budget } from "../../firmware/src/net/connection-budget.ts";
 import type { PeerSocket } from "../lwip/peer-socket.ts";
 import { Bench, type BenchOptions, ourBoard } from "./bench.ts";
 import { CountedBoard, Counter, cannotCount } from "./counted-board.ts";
-import { answers, ask, GET, open } from "./sessions.ts";
+import { answers, ask, GET, open, rawSession } from "./sessions.ts";
 
 /**
  * How the cost grows with what a board has: backends, routes, connections, bytes. In computrons on the chip's engine, with emulated sockets;
@@ -97,13 +97,7 @@ async function get(options: BenchOptions, request = GET): Promise<number> {
 /** A raw session from its connection to its end, with five bytes each way. */
 async function raw(options: BenchOptions): Promise<number> {
   const bench = await new Bench(socket => socket.pipe(socket), options).start();
-  return each(bench, async () => {
-    const client = open(bench);
-    client.write("hello");
-    await bench.until(() => client.bytesRead >= 5);
-    client.end();
-    await bench.until(() => client.closed);
-  });
+  return each(bench, () => rawSession(bench));
 }
 
 async function backends(): Promise<Growth> {
@@ -165,13 +159,7 @@ async function connections(): Promise<Growth> {
       others.push(client);
     }
     await bench.until(() => others.every(({ bytesRead }) => bytesRead >= 5));
-    return each(bench, async () => {
-      const client = open(bench);
-      client.write("hello");
-      await bench.until(() => client.bytesRead >= 5);
-      client.end();
-      await bench.until(() => client.closed);
-    });
+    return each(bench, () => rawSession(bench));
   };
   return {
     title: "A request, and the number of open connections",

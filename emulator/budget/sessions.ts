@@ -69,7 +69,7 @@ export function open(bench: Bench): MockSocket {
 }
 
 /** One raw session from its connection to its end. */
-async function rawSession(bench: Bench): Promise<void> {
+export async function rawSession(bench: Bench): Promise<void> {
   const client = open(bench);
   await exchange(bench, client, "hello", 5);
   client.end();

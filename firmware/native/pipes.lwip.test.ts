@@ -4,6 +4,7 @@ import { buildProgram, cannotBuild } from "../../emulator/lwip/build.ts";
 import { type Body, ENDLESS, PlainBody } from "../src/http1/body.ts";
 import { ChunkedBody } from "../src/http1/chunked-body.ts";
 import { type Keyword, Keywords } from "../src/net/keywords.ts";
+import { PIPE_OUTCOMES } from "../src/net/pipe.ts";
 import { RawStream, SCRATCH_BYTES } from "../src/net/raw-stream.ts";
 import { ScriptedSocket, scriptedPair } from "../src/net/testing.ts";
 import { PIPE_STREAMS } from "./testing.ts";
@@ -30,17 +31,8 @@ interface Result {
   readonly rest: string;
 }
 
-/** The order of PipeOutcome in sockets.h. */
-const OUTCOMES = [
-  "runs",
-  "done",
-  "end",
-  "from-error",
-  "to-error",
-  "found",
-  "bad-framing",
-  "too-large",
-];
+/** The names of PipeOutcome in sockets.h, by number. */
+const OUTCOMES: readonly string[] = ["runs", ...PIPE_OUTCOMES];
 const ENDS = ["none", "fin", "reset"] as const;
 
 let program: string;

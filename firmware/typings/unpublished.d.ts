@@ -15,70 +15,14 @@ declare module "embedded:storage/key-value" {
 
 declare module "mc/ffi" {
   export default class FFI {
-    findKeyword(
-      bytes: ArrayBuffer,
-      start: number,
-      end: number,
-      columns: ArrayBuffer,
-      next: ArrayBuffer,
-      state: number,
-      found: number,
-    ): number;
-    writeLine(
-      ring: ArrayBuffer,
-      order: number,
-      format: string,
-      ...values: import("../src/platform.ts").LineValues
-    ): void;
-    readLines(
-      notice: ArrayBuffer,
-      board: ArrayBuffer,
-      requests: ArrayBuffer,
-      into: ArrayBuffer,
-      at: number,
-      bytesMax: number,
-      flags: number,
-    ): number;
-    readHead(bytes: ArrayBuffer, from: number, end: number, words: ArrayBuffer): number;
-    putTexts(
-      to: ArrayBuffer,
-      at: number,
-      end: number,
-      one: string,
-      two: string,
-      three: string,
-      four: string,
-      five: string,
-    ): number;
-    putBytes(
-      to: ArrayBuffer,
-      at: number,
-      end: number,
-      from: ArrayBuffer,
-      start: number,
-      stop: number,
-    ): number;
-    putValue(
-      to: ArrayBuffer,
-      at: number,
-      end: number,
-      before: string,
-      from: ArrayBuffer,
-      positions: ArrayBuffer,
-      field: number,
-      behind: string,
-    ): number;
-    putFields(
-      to: ArrayBuffer,
-      at: number,
-      end: number,
-      from: ArrayBuffer,
-      start: number,
-      stop: number,
-      positions: ArrayBuffer,
-      names: number,
-      indexes: number,
-    ): number;
+    readonly findKeyword: import("../src/platform.ts").FindKeyword;
+    readonly writeLine: import("../src/platform.ts").WriteLine;
+    readonly readLines: import("../src/platform.ts").ReadLines;
+    readonly readHead: import("../src/platform.ts").ReadHead;
+    readonly putTexts: import("../src/platform.ts").PutTexts;
+    readonly putBytes: import("../src/platform.ts").PutBytes;
+    readonly putValue: import("../src/platform.ts").PutValue;
+    readonly putFields: import("../src/platform.ts").PutFields;
     esp_get_free_heap_size(): number;
     esp_reset_reason(): number;
     esp_wifi_set_ps(mode: number): number;

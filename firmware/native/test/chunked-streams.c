@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "framing.h"
+#include "hexadecimal.h"
 #include "stack.h"
 
 /*
@@ -109,17 +110,6 @@ static void frame(bool last, const uint8_t* content, size_t count)
 	first = CHUNKED.frame(buffer, (unsigned)count, last, &length);
 	printBytes(first, length);
 	free(buffer);
-}
-
-/** In place; the number of bytes. */
-static size_t fromHexadecimal(char* text)
-{
-	size_t i, count = strlen(text) / 2;
-	for (i = 0; i < count; i++) {
-		char digits[3] = { text[2 * i], text[2 * i + 1], 0 };
-		text[i] = (char)strtoul(digits, NULL, 16);
-	}
-	return count;
 }
 
 int main(void)

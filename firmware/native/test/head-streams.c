@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "head.h"
+#include "hexadecimal.h"
 #include "stack.h"
 
 /*
@@ -63,17 +64,6 @@ static void read(const Outcome* begin, const uint8_t* head, uint32_t length)
 	while (words > 0 && whole.words[words - 1] == 0) words--;
 	for (at = 0; at < words; at++) printf(" %u", whole.words[at]);
 	printf("\n");
-}
-
-/** In place; the number of bytes. */
-static uint32_t fromHexadecimal(char* text)
-{
-	uint32_t i, count = (uint32_t)strlen(text) / 2;
-	for (i = 0; i < count; i++) {
-		char digits[3] = { text[2 * i], text[2 * i + 1], 0 };
-		text[i] = (char)strtoul(digits, NULL, 16);
-	}
-	return count;
 }
 
 int main(void)

@@ -21,7 +21,7 @@ export type PipeOutcome =
   | "too-large";
 
 /** The outcomes in the order of native/sockets.h. */
-const PIPE_OUTCOMES: readonly PipeOutcome[] = Object.freeze([
+export const PIPE_OUTCOMES: readonly PipeOutcome[] = Object.freeze([
   "done",
   "end",
   "from-error",
