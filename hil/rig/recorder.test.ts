@@ -3,7 +3,7 @@ import { Recorder } from "./recorder.ts";
 import { aResult } from "./report/testing.ts";
 
 const request = (backend: string) =>
-  `I (9) http: request id=1 request=r client=c backend=${backend} method=GET path=/ status=200 in=1 out=1 retries=0 TR=0 Tw=0 Tc=1 Tr=1 Ta=7 state=--`;
+  `I (9) http: request id=1 request=r client=c backend=${backend} method=GET path=/ status=200 in=1 out=1 T=0/0/1/1/7`;
 const raw = (backend: string) =>
   `I (9) session: end id=1 client=c backend=${backend} in=1 out=1 ms=1 why=client-closed`;
 
