@@ -100,6 +100,29 @@ export interface ListenerConstructor {
   new (options: { port: number; onReadable(connections: number): void }): ListenerSocket;
 }
 
+/** A datagram: its payload, with the sender's address and port. */
+export type Datagram = ArrayBuffer & { readonly address: string; readonly port: number };
+
+/** A UDP socket (`embedded:io/socket/udp`). */
+export interface UDPSocket {
+  /** The oldest datagram that waits; `undefined` if none does. */
+  read(): Datagram | undefined;
+  /** Sends a datagram. Throws if the board has no network or no memory. */
+  write(bytes: ArrayBuffer | Uint8Array, address: string, port: number): void;
+  /** Joins a multicast group on the networks that have an address now. Absent on the computer's simulator. */
+  add?(group: string): void;
+  close(): void;
+}
+
+export interface UDPConstructor {
+  /** Without `port` the stack chooses one. `onReadable`: so many datagrams wait. */
+  new (options: {
+    port?: number;
+    timeToLive?: number;
+    onReadable(this: UDPSocket, datagrams: number): void;
+  }): UDPSocket;
+}
+
 /** Cancels a task that has not run yet; afterwards it does nothing. */
 export type Cancel = () => void;
 
@@ -284,6 +307,8 @@ export type PutFields = (
 export interface Platform {
   readonly TCP: TCPConstructor;
   readonly Listener: ListenerConstructor;
+  /** Absent where the board has no UDP: names are not resolved there. */
+  readonly UDP?: UDPConstructor;
   /**
    * A listening socket can be closed while the program runs. Absent with the SDK's sockets: their listener frees
    * what an announcement under way still points to (modules/io/socket/lwip/tcp.c).
