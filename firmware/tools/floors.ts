@@ -22,6 +22,7 @@ export const PARTS: readonly Part[] = [
       "net",
       "http1",
       "config",
+      "dns",
       "backend",
       "balancer",
       "pool",
