@@ -5,7 +5,7 @@ import { ALPN_CHARS_MAX, HELLO_BYTES_MAX, readHello } from "./tls-hello.ts";
 
 const read = (...extensions: (readonly number[])[]) => readHello(clientHello(...extensions));
 
-/** What a client's bytes are when they arrive in two pieces, for every place between them. */
+/** Reads a client's first bytes after each of them, and all of them at last. */
 function expectSameForEverySplit(bytes: Uint8Array) {
   const whole = readHello(bytes);
   let decidedAt: number | undefined;

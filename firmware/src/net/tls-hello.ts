@@ -13,7 +13,7 @@ const RECORDS_MAX = 64;
 /** Longest text of `Hello.alpn`, in characters; further protocols are left out. */
 export const ALPN_CHARS_MAX = 64;
 
-/** What a ClientHello (RFC 8446 section 4.1.2) says in clear text. */
+/** The fields of a ClientHello (RFC 8446 section 4.1.2) that decide where it is sent. */
 export interface Hello {
   /**
    * The name of the server that is wanted (RFC 6066), in lower case and without a dot at its end; of an encrypted
