@@ -54,7 +54,9 @@ export function mass(much: number): number {
 }
 
 /** Settings of a backend in the configuration. */
-export type BackendSettings = Partial<Config["backends"][number]>;
+export type BackendSettings = Partial<Omit<Config["backends"][number], "health">> & {
+  readonly health?: Partial<Config["health"]>;
+};
 
 /** A backend of the lab. */
 export interface LabBackend {

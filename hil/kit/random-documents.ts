@@ -23,6 +23,27 @@ const host = fc.oneof(name, fc.constant("*.home"));
 const ms = fc.integer({ min: 100, max: 86_400_000 });
 const port = fc.integer({ min: 1, max: 65_535 });
 
+const watch = { intervalMs: ms, timeoutMs: ms, rise: fc.integer({ min: 1, max: 100 }) };
+const overHttp = {
+  check: fc.constant("http"),
+  path: fc.constantFrom("/", "/health"),
+  host: name,
+  status: fc.constantFrom("200-399", "200,204"),
+  body: fc.constantFrom("ok", "{}"),
+  start: fc.constantFrom("up", "down"),
+  ...watch,
+};
+const health: fc.Arbitrary<Document> = fc.oneof(
+  fc.record({ check: fc.constantFrom("tcp", "none"), ...watch }),
+  fc.record(overHttp, { requiredKeys: ["check"] }),
+);
+
+/** Of one backend. */
+const ownHealth: fc.Arbitrary<Document> = fc.oneof(
+  fc.record(watch, { requiredKeys: [] }),
+  fc.record(overHttp, { requiredKeys: ["check"] }),
+);
+
 /** Only together: alone, some of them have no use. */
 const serving = fc.constantFrom<Document>(
   {},
@@ -40,29 +61,13 @@ const backend = fc
         weight: fc.nat(1),
         backup: fc.boolean(),
         state: fc.constantFrom("ready", "drain", "maint"),
+        health: ownHealth,
       },
       { requiredKeys: ["address", "port"] },
     ),
     serving,
   )
   .map(([backend, serving]) => ({ ...backend, ...serving }));
-
-const watch = { intervalMs: ms, timeoutMs: ms, rise: fc.integer({ min: 1, max: 100 }) };
-const health: fc.Arbitrary<Document> = fc.oneof(
-  fc.record({ check: fc.constantFrom("tcp", "none"), ...watch }),
-  fc.record(
-    {
-      check: fc.constant("http"),
-      path: fc.constantFrom("/", "/health"),
-      host: name,
-      status: fc.constantFrom("200-399", "200,204"),
-      body: fc.constantFrom("ok", "{}"),
-      start: fc.constantFrom("up", "down"),
-      ...watch,
-    },
-    { requiredKeys: ["check"] },
-  ),
-);
 
 /** For two backends at least, a and b; some name one that does not exist. */
 const routes: fc.Arbitrary<Document[]> = fc.array(

@@ -9,9 +9,7 @@ import { type BackendScript, ScriptedBackend } from "./scripted-backend.ts";
 import type { Need, NetworkFaults, TestBed } from "./target.ts";
 
 /** Settings of a backend in the configuration, beyond name and address. */
-export type BackendSettings = Partial<
-  Omit<Config["backends"][number], "name" | "address" | "port">
->;
+export type BackendSettings = Given<Omit<Config["backends"][number], "name" | "address" | "port">>;
 
 /** Settings of gateway.json, all optional; the backends are the lab's. */
 export type ProxySettings = Given<Omit<Config, "backends">>;

@@ -170,6 +170,35 @@ scenario("an HTTP check finds a failure that a TCP check does not", async lab =>
   expect(replies.map(({ by }) => by)).toEqual(["well", "well"]);
 });
 
+scenario(
+  "an HTTP backend and a raw TCP backend of one board are checked each in its way",
+  async lab => {
+    const web = lab.backend("web", {}, { health: { check: "http", path: "/health" } });
+    lab.backend("ill", { status: 503 }, { health: { check: "http", status: "200", fall: 1 } });
+    const echo = lab.backend("echo", { greeting: "220 ready\r\n" });
+    const client = lab.client();
+    await lab.proxy({
+      health: { check: "tcp", intervalMs: 200, timeoutMs: 1_000, fall: 1 },
+      routes: [{ host: "web.home", backends: ["web", "ill"] }, { backends: ["echo"] }],
+      inspect: [],
+    });
+
+    await lab.until({ on: "backend", what: "down", name: "ill", check: "L7STS/503" });
+    await web.gets("/health");
+    const headers = { Host: "web.home" };
+    const replies = [await lab.get("/1", { headers }), await lab.get("/2", { headers })];
+    client.send("hello");
+    const received = await client.receive("hello");
+    client.leave();
+    echo.stop();
+    await lab.until({ on: "backend", what: "down", name: "echo", check: "L4CON" });
+
+    expect(replies.map(({ by }) => by)).toEqual(["web", "web"]);
+    expect(received).toBe("220 ready\r\nhello");
+    expect(lab.logged({ on: "backend", what: "down", name: "web" })).toEqual([]);
+  },
+);
+
 scenario("a backend that fails request after request is ejected for a while", async lab => {
   const rude = lab.backend("rude", { resets: true });
   lab.backend("kind");

@@ -1,13 +1,13 @@
 import { Backend } from "../../../firmware/src/backend/backend.ts";
 import { STRATEGIES } from "../../../firmware/src/balancer/strategies.ts";
-import type { StrategyName } from "../../../firmware/src/config/settings.ts";
+import type { BackendSettings, StrategyName } from "../../../firmware/src/config/settings.ts";
 import { Group } from "../../../firmware/src/pool/group.ts";
 import { host } from "./host.ts";
 
 /** Picks of every strategy that there is, for the budget. */
 
 /** Settings of a backend that is up and has no bounds. */
-const SETTINGS = {
+const SETTINGS: Omit<BackendSettings, "name" | "weight"> = {
   address: "10.0.0.1",
   port: 80,
   backup: false,
@@ -16,9 +16,22 @@ const SETTINGS = {
   keepAlive: undefined,
   settleMs: 0,
   proxyProtocol: "none",
-} as const;
-
-const RULES = { rise: 1, fall: 1, start: "up", ejectAfter: 0, slowStartMs: 0 } as const;
+  health: {
+    check: "none",
+    path: "/",
+    host: undefined,
+    status: "200",
+    body: undefined,
+    intervalMs: 5000,
+    timeoutMs: 2000,
+    rise: 1,
+    fall: 1,
+    start: "up",
+    observe: "none",
+    ejectAfter: 0,
+    slowStartMs: 0,
+  },
+};
 
 /** Park and Miller's generator: the same numbers each time. */
 function chance(): () => number {
@@ -40,7 +53,6 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
       const backend = new Backend(
         index,
         { ...SETTINGS, name: `b${index}`, weight: 1 + (index % 4) },
-        RULES,
         changes,
       );
       backend.counters.sessions = index % 3;

@@ -1,6 +1,6 @@
 import type { AdminState, BackendSettings } from "../config/settings.ts";
 import { type Answers, noAnswers } from "../log/traffic.ts";
-import { type Changes, Health, type HealthRules } from "./health.ts";
+import { type Changes, Health } from "./health.ts";
 import { Latency } from "./latency.ts";
 
 /** Counters of a backend since the start. */
@@ -78,7 +78,6 @@ export class Backend {
   constructor(
     index: number,
     settings: BackendSettings,
-    rules: HealthRules,
     changes: Changes,
     before?: Backend,
     moved = before,
@@ -96,8 +95,8 @@ export class Backend {
     this.state = moved?.settings.state === settings.state ? moved.state : settings.state;
     this.weight = settings.weight;
     this.effectiveWeight = settings.weight;
-    this.health = before?.health ?? new Health(rules, changes);
-    this.health.rules = rules;
+    this.health = before?.health ?? new Health(settings.health, changes);
+    this.health.rules = settings.health;
     changes.count++;
     this.latency = before?.latency ?? new Latency();
     this.counters = before?.counters ?? {

@@ -1,9 +1,16 @@
-import type { BackendSettings } from "../config/settings.ts";
+import type { BackendSettings, HealthSettings } from "../config/settings.ts";
 import { Backend } from "./backend.ts";
-import type { HealthRules } from "./health.ts";
 
 /** The rules of a configuration that says nothing. */
-export const RULES: HealthRules = {
+export const RULES: HealthSettings = {
+  check: "tcp",
+  path: "/",
+  host: undefined,
+  status: "200-399",
+  body: undefined,
+  intervalMs: 5000,
+  timeoutMs: 2000,
+  observe: "layer4",
   rise: 2,
   fall: 3,
   start: "up",
@@ -24,6 +31,7 @@ export function settingsAt(index: number, given: Partial<BackendSettings> = {}):
     keepAlive: undefined,
     settleMs: 0,
     proxyProtocol: "none",
+    health: RULES,
     ...given,
   };
 }
@@ -31,7 +39,9 @@ export function settingsAt(index: number, given: Partial<BackendSettings> = {}):
 export function backendAt(
   index: number,
   given: Partial<BackendSettings> = {},
-  rules: Partial<HealthRules> = {},
+  rules: Partial<HealthSettings> = {},
 ): Backend {
-  return new Backend(index, settingsAt(index, given), { ...RULES, ...rules }, { count: 0 });
+  return new Backend(index, settingsAt(index, { health: { ...RULES, ...rules }, ...given }), {
+    count: 0,
+  });
 }

@@ -236,6 +236,86 @@ describe("checks", () => {
   });
 });
 
+describe("a backend with health of its own", () => {
+  test("is checked in its own way, at its own pace, and the others as the global settings say", async () => {
+    const lab = new EmulatedLab();
+    const web = httpBackend(() => reply("fine"));
+    const ill = httpBackend(() => reply("x", { status: "503 Busy" }));
+    const open = (name: string) => lab.backend(name, says(name));
+    const shared = open("shared");
+    lab.backend("web", web.serve, { health: { check: "http", path: "/up", host: "web.home" } });
+    lab.backend("ill", ill.serve, { health: { check: "http", intervalMs: 10_000, fall: 1 } });
+    const unchecked = lab.backend("unchecked", says("x"), { health: { check: "none" } });
+    unchecked.stop();
+    const slow = lab.backend("slow", says("slow"), { health: { intervalMs: 20_000 } });
+    await lab.serve({ health: { check: "tcp", intervalMs: 2000 } });
+    await lab.clock.run({ ms: 60_000 });
+    expect(changes(lab)).toEqual(["ill down L7STS/503"]);
+    expect(lab.app!.proxy.pool.backends.map(({ health }) => health.code)).toEqual([
+      "L4OK",
+      "L7OK/200",
+      "L7STS/503",
+      undefined,
+      "L4OK",
+    ]);
+    expect(web.requests[0].line).toBe("GET /up HTTP/1.1");
+    expect(web.received[0]).toContain("\r\nHost: web.home\r\n");
+    expect(ill.requests[0].line).toBe("GET / HTTP/1.1");
+    expect(shared.connections.length).toBeGreaterThan(25);
+    expect(slow.connections.length).toBeLessThan(5);
+    expect(web.requests.length).toBeGreaterThan(25);
+  });
+
+  test("is taken out, ejected and brought back after its own number of results", async () => {
+    const lab = new EmulatedLab();
+    const touchy = lab.backend("touchy", named("touchy").serve, { health: { fall: 1, rise: 1 } });
+    const calm = lab.backend("calm", named("calm").serve, { health: { fall: 9 } });
+    lab.backend("b", named("b").serve);
+    await lab.serve({ health: { check: "tcp", observe: "none" } });
+    await lab.clock.run({ ms: 4000 });
+    for (const backend of [touchy, calm]) backend.stop();
+    await lab.clock.run({ ms: 6000 });
+    expect(changes(lab)).toEqual(["touchy down L4CON"]);
+    await lab.clock.run({ ms: 10_000 });
+    for (const backend of [touchy, calm]) backend.start();
+    expect(changes(lab)).toEqual(["touchy down L4CON", "calm down L4CON"]);
+    await lab.clock.run({ ms: 40_000 });
+    expect(changes(lab).slice(2).sort()).toEqual(["calm up L4OK", "touchy up L4OK"]);
+  });
+
+  test("counts failed requests by its own rules", async () => {
+    const lab = new EmulatedLab();
+    const broken = () => httpBackend(() => reply("x", { status: "500 Oops" })).serve;
+    lab.backend("strict", broken(), { health: { observe: "layer7", ejectAfter: 1 } });
+    lab.backend("lax", broken(), { health: { observe: "layer7", ejectAfter: 5 } });
+    lab.backend("blind", broken());
+    await lab.serve({ health: { check: "none", observe: "layer4" } });
+    for (let i = 0; i < 9; i++) await lab.ask(GET_ONCE);
+    expect(changes(lab)).toEqual(["strict ejected L7STS/500"]);
+    for (let i = 0; i < 9; i++) await lab.ask(GET_ONCE);
+    expect(changes(lab)).toEqual(["strict ejected L7STS/500", "lax ejected L7STS/500"]);
+  });
+
+  test("keeps its state when only the way it is checked changes", async () => {
+    const lab = new EmulatedLab();
+    const status = { now: "500 Broken" };
+    lab.backend("a", httpBackend(() => reply("x", { status: status.now })).serve);
+    lab.backend("b", named("b").serve);
+    await lab.serve(CHECKED);
+    const { runtime } = lab.app!;
+    runtime.setKey("backends[0].health", { check: "http", fall: 1 });
+    await lab.clock.run({ ms: 10_000 });
+    expect(changes(lab)).toEqual(["a down L7STS/500"]);
+    runtime.setKey("backends[0].health.path", "/other");
+    expect(lab.app!.proxy.pool.backends[0].health).toMatchObject({ up: false, code: "L7STS/500" });
+    runtime.setKey("backends[0].health.check", "none");
+    expect(runtime.setKey("retries", 1)).toBeDefined();
+    expect(changes(lab)).toEqual(["a down L7STS/500"]); // the path still stands there, so it is refused
+    runtime.setKey("backends[0].health", { check: "none" });
+    expect(changes(lab)).toEqual(["a down L7STS/500", "a up"]);
+  });
+});
+
 describe("failed requests", () => {
   test("one of three dies under load: no request fails, and it gets only checks from then on", async () => {
     const lab = new EmulatedLab();

@@ -1,8 +1,9 @@
 import type { Backend } from "../backend/backend.ts";
-import type { CheckCode, Health, HealthChange } from "../backend/health.ts";
+import type { CheckCode, HealthChange } from "../backend/health.ts";
+import type { HealthSettings } from "../config/settings.ts";
 import type { Cancel } from "../platform.ts";
 import type { Pool } from "../pool/pool.ts";
-import { type CheckRules, Probe, type ProbeContext } from "./probe.ts";
+import { type ExpectedResponse, expectedResponse, Probe, type ProbeContext } from "./probe.ts";
 
 /** Interval while results contradict the state: HAProxy's fastinter. */
 const FAST_INTERVAL_MS = 1000;
@@ -28,7 +29,8 @@ interface Due {
 export class HealthChecks {
   #context: ProbeContext;
   #pool: Pool;
-  #rules: CheckRules;
+  /** Of the backends with HTTP checks: one for each of their settings. */
+  #expected: ExpectedResponse[] = [];
   #due: Due[];
   #probe: Probe | undefined;
   /** The backend whose only slot the current check occupies. */
@@ -36,20 +38,20 @@ export class HealthChecks {
   #alarm: Cancel | undefined;
   #paused = true;
 
-  constructor(context: ProbeContext, pool: Pool, rules: CheckRules) {
+  constructor(context: ProbeContext, pool: Pool) {
     this.#context = context;
     this.#pool = pool;
-    this.#rules = rules;
     const count = pool.backends.length;
     this.#due = pool.backends.map((_, index) => ({
       // The first round of checks is spread over one short interval.
       atMs: context.platform.clock.now() + (FAST_INTERVAL_MS * index) / count,
       downIntervalMs: 0,
     }));
-    if (rules.check !== "none") return;
-    // Backends of a previous configuration may be down.
     for (const backend of pool.backends) {
-      this.#reportChange(backend, backend.health.checksEnded(this.#now()));
+      const { check } = backend.settings.health;
+      if (check === "http") this.#expect(backend.settings.health);
+      // A backend of a previous configuration may be down.
+      if (check === "none") this.#reportChange(backend, backend.health.checksEnded(this.#now()));
     }
   }
 
@@ -72,7 +74,7 @@ export class HealthChecks {
   requestFailed(backend: Backend, code: CheckCode): void {
     // `#paused` is also true of a replaced configuration, whose sessions go on: their failures are counted.
     if (this.#context.platform.link.address === undefined) return;
-    const { observe } = this.#rules;
+    const { observe } = backend.settings.health;
     if (!code.startsWith("L7STS")) backend.counters.failures++;
     else if (observe !== "layer7") return;
     if (this.#paused || observe === "none") return;
@@ -90,12 +92,13 @@ export class HealthChecks {
 
   /** Sets the timer for the check that is due next; also called when an administrative state has changed. */
   schedule(): void {
-    if (this.#paused || this.#probe !== undefined || this.#rules.check === "none") return;
+    if (this.#paused || this.#probe !== undefined) return;
     let next: Backend | undefined;
     let atMs = Number.POSITIVE_INFINITY;
     for (const backend of this.#pool.backends) {
       const due = this.#due[backend.index];
-      if (backend.state === "maint" || due.atMs >= atMs) continue;
+      if (due.atMs >= atMs || backend.state === "maint") continue;
+      if (backend.settings.health.check === "none") continue;
       next = backend;
       atMs = due.atMs;
     }
@@ -126,16 +129,25 @@ export class HealthChecks {
       counters.sessions++;
       this.#occupied = backend;
     }
-    this.#probe = new Probe(this.#context, backend, this.#rules, code => {
+    this.#probe = new Probe(this.#context, backend, this.#expectedFrom(backend), code => {
       // Checking goes on even if the result has caused an exception.
       try {
         this.#probeEnded();
         if (code !== undefined) this.#record(backend, code);
       } finally {
-        due.atMs = this.#now() + this.#intervalMs(backend.health, due);
+        due.atMs = this.#now() + this.#intervalMs(backend, due);
         this.schedule();
       }
     });
+  }
+
+  #expect(settings: HealthSettings): void {
+    if (this.#expected.some(({ of }) => of === settings)) return;
+    this.#expected.push(expectedResponse(settings, this.#context.platform));
+  }
+
+  #expectedFrom({ settings }: Backend): ExpectedResponse | undefined {
+    return this.#expected.find(({ of }) => of === settings.health);
   }
 
   /** Records the result of a check. */
@@ -156,8 +168,8 @@ export class HealthChecks {
     if (occupied !== undefined) this.#pool.vacate(occupied);
   }
 
-  #intervalMs(health: Health, due: Due): number {
-    let ms = this.#rules.intervalMs;
+  #intervalMs({ health, settings }: Backend, due: Due): number {
+    let ms = settings.health.intervalMs;
     if (health.up) due.downIntervalMs = 0;
     if (health.contraryChecks > 0) {
       ms = Math.min(ms, FAST_INTERVAL_MS);

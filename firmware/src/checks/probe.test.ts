@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { backendAt } from "../backend/testing.ts";
 import type { Platform, TCPCallbacks, TCPSocket } from "../platform.ts";
-import { type CheckRules, Probe, type ProbeContext } from "./probe.ts";
+import { Probe, type ProbeContext } from "./probe.ts";
 
 test("the result is reported once, even if that throws", () => {
   let connect = () => {};
@@ -18,15 +18,10 @@ test("the result is reported once, even if that throws", () => {
     report: (event: unknown) => logged.push(event),
   };
   const codes: unknown[] = [];
-  new Probe(
-    context as unknown as ProbeContext,
-    backendAt(0),
-    { check: "tcp" } as CheckRules,
-    code => {
-      codes.push(code);
-      throw new Error("a bug");
-    },
-  );
+  new Probe(context as unknown as ProbeContext, backendAt(0), undefined, code => {
+    codes.push(code);
+    throw new Error("a bug");
+  });
   connect();
   expect(codes).toEqual(["L4OK"]);
   expect(logged).toEqual([expect.objectContaining({ what: "exception" })]);
@@ -49,11 +44,8 @@ test.each([
   const clock = { now: () => 0, after: () => () => {} };
   const context = { platform: { TCP, clock }, scratch: new Uint8Array(4) };
   const codes: unknown[] = [];
-  new Probe(
-    context as unknown as ProbeContext,
-    backendAt(0),
-    { check: "tcp" } as CheckRules,
-    result => codes.push(result),
+  new Probe(context as unknown as ProbeContext, backendAt(0), undefined, result =>
+    codes.push(result),
   );
   lose();
   expect(codes).toEqual([code]);

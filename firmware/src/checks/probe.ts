@@ -1,23 +1,37 @@
 import type { Backend } from "../backend/backend.ts";
 import type { CheckCode } from "../backend/health.ts";
-import type { HealthSettings } from "../config/settings.ts";
+import { type HealthSettings, statusRanges } from "../config/settings.ts";
 import { type Body, bodyBytes } from "../http1/body.ts";
 import { bodyOf, responseFraming } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
 import type { HeadPool } from "../http1/head-pool.ts";
 import type { Report } from "../log/event.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
-import type { Keywords, Scan } from "../net/keywords.ts";
+import { Keywords, type Scan } from "../net/keywords.ts";
 import { proxyHeader } from "../net/proxy-protocol.ts";
 import type { Cancel, Platform } from "../platform.ts";
 import { ascii } from "../text/ascii.ts";
 import { exceptionText } from "../text/exception.ts";
 
-/** Settings of health checks, with `status` and `body` in the form that a check uses. */
-export interface CheckRules extends Omit<HealthSettings, "status" | "body"> {
+/** `status` and `body` of settings for HTTP checks, in the form that a check uses. */
+export interface ExpectedResponse {
+  readonly of: HealthSettings;
   /** Expected statuses, as ranges with both ends included. */
   readonly status: readonly (readonly [number, number])[];
   readonly body: Keywords | undefined;
+}
+
+export function expectedResponse(
+  settings: HealthSettings,
+  search: Pick<Platform, "findKeyword" | "Search">,
+): ExpectedResponse {
+  const { status, body } = settings;
+  const keyword = body !== undefined && ({ keyword: body, match: "anywhere", in: "any" } as const);
+  return {
+    of: settings,
+    status: statusRanges(status),
+    body: keyword ? new Keywords([keyword], search) : undefined,
+  };
 }
 
 export interface ProbeContext {
@@ -40,7 +54,8 @@ const DRAIN_STATUS = 404;
 export class Probe implements EndpointOwner {
   #context: ProbeContext;
   #backend: Backend;
-  #rules: CheckRules;
+  /** Absent in checks that are not over HTTP. */
+  #expected: ExpectedResponse | undefined;
   /** Absent after it was called. */
   #done: ((code: CheckCode | undefined) => void) | undefined;
   #endpoint: Endpoint | undefined;
@@ -54,17 +69,17 @@ export class Probe implements EndpointOwner {
   constructor(
     context: ProbeContext,
     backend: Backend,
-    rules: CheckRules,
+    expected: ExpectedResponse | undefined,
     done: (code: CheckCode | undefined) => void,
   ) {
     this.#context = context;
     this.#backend = backend;
-    this.#rules = rules;
+    this.#expected = expected;
     this.#done = done;
     const { clock } = context.platform;
     try {
       this.#endpoint = new Endpoint(context.platform, backend.settings, this);
-      this.#timeout = clock.after(rules.timeoutMs, () =>
+      this.#timeout = clock.after(backend.settings.health.timeoutMs, () =>
         this.#finish(this.#head === undefined ? "L4TOUT" : "L7TOUT"),
       );
     } catch {
@@ -108,16 +123,15 @@ export class Probe implements EndpointOwner {
 
   /** A TCP check ends here, an HTTP check sends its request. */
   #connected(endpoint: Endpoint): void {
-    const { check, path, host } = this.#rules;
-    const { address, port, proxyProtocol } = this.#backend.settings;
+    const { address, port, proxyProtocol, health } = this.#backend.settings;
     if (proxyProtocol !== "none") endpoint.write(proxyHeader(proxyProtocol));
-    if (check === "tcp") {
+    if (health.check === "tcp") {
       this.#finish("L4OK");
       return;
     }
     const request = [
-      `GET ${path} HTTP/1.1`,
-      `Host: ${host ?? `${address}:${port}`}`,
+      `GET ${health.path} HTTP/1.1`,
+      `Host: ${health.host ?? `${address}:${port}`}`,
       "User-Agent: hot-potato",
       "Accept: */*",
       "Connection: close",
@@ -135,7 +149,7 @@ export class Probe implements EndpointOwner {
   }
 
   #readHead(head: Head, piece: Uint8Array): void {
-    const { body } = this.#rules;
+    const { body } = this.#expected!;
     const rest = piece.subarray(head.feed(piece));
     if (!head.done && head.error === undefined) head.keep(); // `piece` lies in the scratch buffer
     const isOurLimit = head.error === 431 || head.error === 503;
@@ -173,7 +187,7 @@ export class Probe implements EndpointOwner {
   }
 
   #isExpected(status: number): boolean {
-    return this.#rules.status.some(([from, to]) => status >= from && status <= to);
+    return this.#expected!.status.some(([from, to]) => status >= from && status <= to);
   }
 
   #judgeStatus(status: number): void {

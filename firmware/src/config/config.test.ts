@@ -12,6 +12,22 @@ function complaints(document: unknown): readonly string[] {
   return "complaints" in outcome ? outcome.complaints : [];
 }
 
+const DEFAULT_HEALTH = {
+  check: "tcp",
+  path: "/",
+  host: undefined,
+  status: "200-399",
+  body: undefined,
+  intervalMs: 5000,
+  timeoutMs: 2000,
+  rise: 2,
+  fall: 3,
+  start: "up",
+  observe: "layer4",
+  ejectAfter: 3,
+  slowStartMs: 0,
+};
+
 describe("configuration", () => {
   test("the one that ships is valid", () => {
     const shipped = readFileSync(new URL("../../gateway.json", import.meta.url), "utf8");
@@ -37,24 +53,11 @@ describe("configuration", () => {
             keepAlive: undefined,
             settleMs: 0,
             proxyProtocol: "none",
+            health: DEFAULT_HEALTH,
           },
         ],
         balance: "round-robin",
-        health: {
-          check: "tcp",
-          path: "/",
-          host: undefined,
-          status: "200-399",
-          body: undefined,
-          intervalMs: 5000,
-          timeoutMs: 2000,
-          rise: 2,
-          fall: 3,
-          start: "up",
-          observe: "layer4",
-          ejectAfter: 3,
-          slowStartMs: 0,
-        },
+        health: DEFAULT_HEALTH,
         sticky: "none",
         stickyKey: undefined,
         explain: 0,
@@ -154,6 +157,58 @@ describe("configuration", () => {
       'health.status: is "100-399"; wanted statuses from 200 to 599, such as 200-399 or 200,204',
     ],
     [
+      { backends, health: { check: "tcp", path: "/up" } },
+      'health.path: has an effect only with check "http"; check is "tcp"',
+    ],
+    [
+      { backends: [...backends, { ...backends[0], health: { path: "up" } }] },
+      'backends[1].health.path: is "up"; wanted a path such as /health',
+    ],
+    [
+      { backends: [...backends, { ...backends[0], health: { paht: "/up" } }] },
+      'backends[1].health.paht: no such key; did you mean "path"?',
+    ],
+    [
+      { backends: [...backends, { ...backends[0], health: null }] },
+      "backends[1].health: is null; wanted an object, { … }",
+    ],
+    [
+      {
+        backends: [{ ...backends[0], health: { check: "tcp", body: "ok" } }, backends[0]],
+        health: { check: "http", path: "/up" },
+      },
+      'backends[0].health.body: has an effect only with check "http"; check is "tcp"',
+    ],
+    [
+      {
+        backends: [{ ...backends[0], health: { check: "none" } }, backends[0]],
+        health: { start: "down" },
+      },
+      'backends[0].health.start: is "down", and without checks no backend would ever come up; use "up"',
+    ],
+    [
+      { backends: [{ ...backends[0], health: { slowStartMs: 100 } }, backends[0]] },
+      "backends[0].health.slowStartMs: is 100, but round-robin ignores weights; use weighted-round-robin",
+    ],
+    [
+      { backends: [{ ...backends[0], health: { fall: 2 } }], health: { slowStartMs: 100 } },
+      "backends[0].health.slowStartMs: is 100, but round-robin ignores weights; use weighted-round-robin",
+    ],
+    [
+      {
+        backends: [{ ...backends[0], health: { status: "299-200" } }, backends[0]],
+        health: { check: "http" },
+      },
+      'backends[0].health.status: is "299-200", and 299-200 matches nothing; use 200-299',
+    ],
+    [
+      {
+        backends: [{ ...backends[0], health: { fall: 2 } }, backends[0]],
+        health: { check: "http", status: "299-200" },
+      },
+      'health.status: is "299-200", and 299-200 matches nothing; use 200-299',
+    ],
+    [
       { backends, routes: [{ path: `/${"a".repeat(128)}` }] },
       "routes[0].path: has 129 characters; the maximum is 128",
     ],
@@ -242,6 +297,9 @@ describe("configuration", () => {
     { keepAlive: false, maxSessions: 1, settleMs: 10_000 },
     { maxSessions: 1, settleMs: 200 },
     { keepAlive: false, proxyProtocol: "v1" },
+    { health: {} },
+    { health: { check: "http", path: "/up", status: "200" } },
+    { health: { check: "none", rise: 1 } },
   ])("a backend may have %j", settings => {
     expect(complaints({ backends: [{ ...backends[0], ...settings }] })).toEqual([]);
   });
@@ -257,6 +315,53 @@ test.each([
   { queueMax: 0, bytesPerSecondMin: 100 },
 ])("%j is a configuration", settings => {
   expect(complaints({ backends, ...settings })).toEqual([]);
+});
+
+describe("health of a backend", () => {
+  function healthOf(health: object, ...own: (object | undefined)[]) {
+    const outcome = readConfig({
+      backends: own.map((health, i) => ({ address: `10.0.0.${i + 1}`, port: 80, health })),
+      health,
+    });
+    if ("complaints" in outcome) throw new Error(outcome.complaints.join());
+    return outcome.config;
+  }
+
+  test("is the global one with what the backend has of its own", () => {
+    const { backends } = healthOf(
+      { check: "http", path: "/up", host: "x.home", fall: 5 },
+      { path: "/live", body: "ok", rise: 1 },
+      { check: "tcp" },
+    );
+    const shared = { host: "x.home", fall: 5, intervalMs: 5000, timeoutMs: 2000 };
+    expect(backends[0].health).toEqual({
+      ...DEFAULT_HEALTH,
+      ...shared,
+      ...{ check: "http", path: "/live", body: "ok", rise: 1 },
+    });
+    expect(backends[1].health).toEqual({
+      ...DEFAULT_HEALTH,
+      ...shared,
+      ...{ check: "tcp", path: "/up" },
+    });
+  });
+
+  test("is one object for all backends that have nothing of their own", () => {
+    const { health, backends } = healthOf({ check: "http" }, undefined, { fall: 1 }, undefined);
+    expect(backends.map(backend => backend.health === health)).toEqual([true, false, true]);
+  });
+
+  test("keys of HTTP checks may be global if one backend is checked over HTTP", () => {
+    const { backends } = healthOf({ check: "tcp", path: "/up" }, undefined, { check: "http" });
+    expect(backends.map(({ health }) => `${health.check} ${health.path}`)).toEqual([
+      "tcp /up",
+      "http /up",
+    ]);
+  });
+
+  test("global settings that no backend has are not judged", () => {
+    expect(healthOf({ check: "none", start: "down" }, { check: "http" }).backends).toHaveLength(1);
+  });
 });
 
 test("no complaint about the key of cookies shows it", () => {
@@ -415,6 +520,10 @@ describe("any document", () => {
     clientSessionsMax: maybe(whole(1, 512)),
     bytesPerSecondMin: whole(0, 1_000_000),
   };
+
+  for (const [key, rule] of Object.entries(RULES)) {
+    if (key.startsWith("health.")) RULES[`backends[].${key}`] = rule;
+  }
 
   /** Fields that are no object and no list, by their names in `RULES`. */
   function* fieldsOf(value: unknown, path = ""): Generator<[path: string, value: unknown]> {

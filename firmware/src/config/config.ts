@@ -43,6 +43,22 @@ const SETTLE_MAX_MS = 10_000;
 /** More than any board has connections for. */
 const SESSIONS_MAX = 512;
 
+const DEFAULT_HEALTH: HealthSettings = Object.freeze({
+  check: "tcp",
+  path: "/",
+  host: undefined,
+  status: "200-399",
+  body: undefined,
+  intervalMs: 5_000,
+  timeoutMs: 2_000,
+  rise: 2,
+  fall: 3,
+  start: "up",
+  observe: "layer4",
+  ejectAfter: 3,
+  slowStartMs: 0,
+});
+
 const DEFAULT_RULE: InspectRule = Object.freeze({
   keyword: "END",
   from: "client",
@@ -58,6 +74,8 @@ const DEFAULT_RULE: InspectRule = Object.freeze({
 export function readConfig(document: unknown): Configuration | Complaints {
   const check = new DocumentReader();
   const root = { path: "", value: document };
+  /** Read before the backends, which inherit it. */
+  let health = DEFAULT_HEALTH;
   const config = check.object<Config>(root, {
     listeners: key =>
       check.list(key, [{ port: 80, mode: "auto" }], 1, LISTENERS_MAX, listener =>
@@ -71,6 +89,10 @@ export function readConfig(document: unknown): Configuration | Complaints {
       check.list(key, [], 0, ADMIN_HOSTS_MAX, name =>
         check.text(name, undefined, dnsName, "a name such as potato.home"),
       ),
+    health: key => {
+      health = readHealth(check, key, DEFAULT_HEALTH);
+      return health;
+    },
     backends: key =>
       check.list(key, undefined, 1, BACKENDS_MAX, (backend, index) =>
         check.object<BackendSettings>(backend, {
@@ -90,10 +112,10 @@ export function readConfig(document: unknown): Configuration | Complaints {
           settleMs: k => check.integer(k, 0, 0, SETTLE_MAX_MS),
           state: k => check.word(k, "ready", ADMIN_STATES),
           proxyProtocol: k => check.word(k, "none", ["none", "v1", "v2"]),
+          health: k => readHealth(check, k, health),
         }),
       ),
     balance: key => check.word(key, "round-robin", STRATEGY_NAMES),
-    health: key => readHealth(check, key),
     sticky: key => check.word(key, "none", ["none", "cookie", "source"]),
     stickyKey: key =>
       check.optional(key, () =>
@@ -170,36 +192,30 @@ export function readConfig(document: unknown): Configuration | Complaints {
   return complaints.length > 0 ? { complaints } : { config, document: document as object };
 }
 
-function readHealth(check: DocumentReader, { path, value = {} }: Key): HealthSettings {
-  const health = check.object<HealthSettings>(
-    { path, value },
-    {
-      check: k => check.word(k, "tcp", ["tcp", "http", "none"]),
-      path: k => check.text(k, "/", () => /^\/[!-~]{0,127}$/, "a path such as /health"),
-      host: k =>
-        check.optional(k, () => check.text(k, undefined, hostName, "a name such as api.home")),
-      status: k => check.text(k, "200-399", statuses, STATUSES_WANTED),
-      body: k =>
-        check.optional(k, () =>
-          check.text(k, undefined, () => /^[ -~]{1,64}$/, "1 to 64 printable ASCII characters"),
-        ),
-      intervalMs: k => check.integer(k, 5_000, 100, TIMEOUT_MAX_MS),
-      timeoutMs: k => check.integer(k, 2_000, 100, TIMEOUT_MAX_MS),
-      rise: k => check.integer(k, 2, 1, 100),
-      fall: k => check.integer(k, 3, 1, 100),
-      start: k => check.word(k, "up", ["up", "down"]),
-      observe: k => check.word(k, "layer4", ["none", "layer4", "layer7"]),
-      ejectAfter: k => check.integer(k, 3, 0, 100),
-      slowStartMs: k => check.integer(k, 0, 0, TIMEOUT_MAX_MS),
-    },
-  );
-  for (const key of ["path", "host", "status", "body"]) {
-    if (health.check === "http" || !(key in Object(value))) continue;
-    check.complain(
-      `${path}.${key}: has an effect only with check "http"; check is "${health.check}"`,
-    );
-  }
-  return health;
+/** `base` with the keys that the document has; `base` itself if it has none: most backends share one object. */
+function readHealth(check: DocumentReader, key: Key, base: HealthSettings): HealthSettings {
+  if (key.value === undefined) return base;
+  return check.object<HealthSettings>(key, {
+    check: k => check.word(k, base.check, ["tcp", "http", "none"]),
+    path: k => check.text(k, base.path, () => /^\/[!-~]{0,127}$/, "a path such as /health"),
+    host: k =>
+      k.value === undefined
+        ? base.host
+        : check.text(k, undefined, hostName, "a name such as api.home"),
+    status: k => check.text(k, base.status, statuses, STATUSES_WANTED),
+    body: k =>
+      k.value === undefined
+        ? base.body
+        : check.text(k, undefined, () => /^[ -~]{1,64}$/, "1 to 64 printable ASCII characters"),
+    intervalMs: k => check.integer(k, base.intervalMs, 100, TIMEOUT_MAX_MS),
+    timeoutMs: k => check.integer(k, base.timeoutMs, 100, TIMEOUT_MAX_MS),
+    rise: k => check.integer(k, base.rise, 1, 100),
+    fall: k => check.integer(k, base.fall, 1, 100),
+    start: k => check.word(k, base.start, ["up", "down"]),
+    observe: k => check.word(k, base.observe, ["none", "layer4", "layer7"]),
+    ejectAfter: k => check.integer(k, base.ejectAfter, 0, 100),
+    slowStartMs: k => check.integer(k, base.slowStartMs, 0, TIMEOUT_MAX_MS),
+  });
 }
 
 const hostName = () => /^[a-z0-9]([a-z0-9.:-]{0,251}[a-z0-9])?$/i;

@@ -2,7 +2,9 @@ import { ROUTE_PATH_MAX } from "../http1/path.ts";
 import { KEYWORD_BYTES_MAX } from "../net/keywords.ts";
 import { brief, type DocumentReader } from "./reader.ts";
 import {
+  type BackendSettings,
   type Config,
+  type HealthSettings,
   type Mode,
   type RouteRule,
   type StrategyName,
@@ -13,12 +15,13 @@ import {
 /** The part of the document that the cross-check needs: which keys are not defaults. */
 export interface GivenDocument {
   readonly inspect?: unknown;
-  readonly backends: readonly { readonly name?: unknown }[];
+  readonly health?: object;
+  readonly backends: readonly { readonly name?: unknown; readonly health?: object }[];
 }
 
 /** Complains about valid keys that contradict each other, above all about options without effect. */
 export function crossCheck(check: DocumentReader, config: Config, given: GivenDocument): void {
-  const { listeners, adminPort, adminHosts, backends, balance, health } = config;
+  const { listeners, adminPort, adminHosts, backends, balance } = config;
   const { inspect, routes, sticky, stickyKey } = config;
   const names = backends.map(({ name }) => name);
   unique(
@@ -85,23 +88,71 @@ export function crossCheck(check: DocumentReader, config: Config, given: GivenDo
     const fault = weightFault(weight, balance);
     if (fault !== undefined) check.complain(`backends[${index}].weight: ${fault}`);
   }
-  if (UNWEIGHTED.includes(balance) && health.slowStartMs > 0) {
-    check.complain(`health.slowStartMs: ${ignored(health.slowStartMs, balance)}`);
-  }
-  if (health.check === "none" && health.start === "down") {
-    check.complain(
-      'health.start: is "down", and without checks no backend would ever come up; use "up"',
-    );
-  }
-  const empty = statusRanges(health.status).find(([from, to]) => from > to);
-  if (empty !== undefined) {
-    const [from, to] = empty;
-    check.complain(
-      `health.status: is ${brief(health.status)}, and ${from}-${to} matches nothing; use ${to}-${from}`,
-    );
-  }
+  healthCheck(check, config, given);
   if (sticky !== "cookie" && stickyKey !== undefined) {
     check.complain(`stickyKey: has an effect only with sticky "cookie"; sticky is "${sticky}"`);
+  }
+}
+
+/** What only HTTP checks use. */
+const HTTP_KEYS = Object.freeze(["path", "host", "status", "body"]);
+
+function healthCheck(check: DocumentReader, config: Config, given: GivenDocument): void {
+  const { backends, balance, health } = config;
+  const isShared = backends.some(backend => backend.health === health);
+  if (isShared) healthFaults(check, "health", health, balance);
+  effectFaults(check, "health", given.health, health, backends);
+  for (const [index, backend] of backends.entries()) {
+    if (backend.health === health) continue;
+    const path = `backends[${index}].health`;
+    healthFaults(check, path, backend.health, balance, isShared ? health : undefined);
+    effectFaults(check, path, given.backends[index].health, backend.health, [backend]);
+  }
+}
+
+/** What `shared`, the settings of other backends, has in the same way is complained about there. */
+function healthFaults(
+  check: DocumentReader,
+  path: string,
+  health: HealthSettings,
+  balance: StrategyName,
+  shared?: HealthSettings,
+): void {
+  const { slowStartMs, start, status } = health;
+  const isWithoutChecks = health.check === "none";
+  if (UNWEIGHTED.includes(balance) && slowStartMs > 0 && slowStartMs !== shared?.slowStartMs) {
+    check.complain(`${path}.slowStartMs: ${ignored(slowStartMs, balance)}`);
+  }
+  const isSame = shared?.check === "none" && shared.start === "down";
+  if (isWithoutChecks && start === "down" && !isSame) {
+    check.complain(
+      `${path}.start: is "down", and without checks no backend would ever come up; use "up"`,
+    );
+  }
+  const empty = statusRanges(status).find(([from, to]) => from > to);
+  if (empty !== undefined && status !== shared?.status) {
+    const [from, to] = empty;
+    check.complain(
+      `${path}.status: is ${brief(status)}, and ${from}-${to} matches nothing; use ${to}-${from}`,
+    );
+  }
+}
+
+/** Complains about `given` keys that none of the `backends` uses: their checks are of another kind. */
+function effectFaults(
+  check: DocumentReader,
+  path: string,
+  given: object | undefined,
+  health: HealthSettings,
+  backends: readonly BackendSettings[],
+): void {
+  if (given === undefined || health.check === "http") return;
+  if (backends.some(backend => backend.health.check === "http")) return;
+  for (const key of HTTP_KEYS) {
+    if (!(key in given)) continue;
+    check.complain(
+      `${path}.${key}: has an effect only with check "http"; check is "${health.check}"`,
+    );
   }
 }
 

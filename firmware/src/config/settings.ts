@@ -32,6 +32,8 @@ export interface BackendSettings {
   readonly settleMs: number;
   readonly state: AdminState;
   readonly proxyProtocol: ProxyProtocol;
+  /** The global settings of health checks, or a copy with the keys that the backend has of its own. */
+  readonly health: HealthSettings;
 }
 
 /** Names of the balancing strategies. */
@@ -73,7 +75,7 @@ export interface RouteRule {
   readonly backends: readonly string[] | undefined;
 }
 
-/** Settings of health checks. */
+/** Settings of the health checks of a backend. */
 export interface HealthSettings {
   /** `tcp`: a connection is accepted; `http`: the response is as expected; `none`: no checks. */
   readonly check: "tcp" | "http" | "none";

@@ -11,8 +11,9 @@ import { Pool } from "./pool.ts";
 function bench(given: Partial<BackendSettings>[], balance: StrategyName = "round-robin") {
   const clock = new VirtualClock();
   const pool = new Pool(
-    given.map((settings, index) => settingsAt(index, settings)),
-    { ...RULES, fall: 1, rise: 1 },
+    given.map((settings, index) =>
+      settingsAt(index, { health: { ...RULES, fall: 1, rise: 1 }, ...settings }),
+    ),
     { clock, random: () => 0.5 },
   );
   const group = pool.group(balance);
@@ -182,12 +183,12 @@ test("whatever happens between picks, a group picks as one does that has just be
       async (all, steps, isReplaced) => {
         const clock = new VirtualClock();
         const parts = { clock, random: () => 0.5 };
-        const rules = { ...RULES, rise: 1, fall: 1, ejectAfter: 1, slowStartMs: 1_000 };
-        const given = all.map((own, index) => settingsAt(index, own));
-        const pool = new Pool(given, rules, parts);
+        const health = { ...RULES, rise: 1, fall: 1, ejectAfter: 1, slowStartMs: 1_000 };
+        const given = all.map((own, index) => settingsAt(index, { health, ...own }));
+        const pool = new Pool(given, parts);
         const group = pool.group("first");
         // Sessions of a replaced configuration go on with its backends, whose health is that of the new ones.
-        const other = isReplaced ? new Pool(given, rules, parts, pool) : pool;
+        const other = isReplaced ? new Pool(given, parts, pool) : pool;
         for (const { change, of, pauseMs } of steps) {
           CHANGES[change](other.backends[of], other, clock.now());
           await clock.run({ ms: pauseMs });
@@ -240,8 +241,9 @@ describe("sticky", () => {
 
 test("slow start: a backend that was down gets fewer requests at first", () => {
   const clock = new VirtualClock();
-  const rules = { ...RULES, fall: 1, rise: 1, slowStartMs: 10_000 };
-  const pool = new Pool([settingsAt(0), settingsAt(1)], rules, { clock, random: () => 0 });
+  const health = { ...RULES, fall: 1, rise: 1, slowStartMs: 10_000 };
+  const given = [0, 1].map(index => settingsAt(index, { health }));
+  const pool = new Pool(given, { clock, random: () => 0 });
   const group = pool.group("weighted-round-robin");
   const [a] = pool.backends;
   a.health.passed("L4OK", 0);

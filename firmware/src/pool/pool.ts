@@ -1,5 +1,5 @@
 import { Backend } from "../backend/backend.ts";
-import type { Changes, HealthRules } from "../backend/health.ts";
+import type { Changes } from "../backend/health.ts";
 import type { BackendSettings, StrategyName } from "../config/settings.ts";
 import type { Platform } from "../platform.ts";
 import { Group } from "./group.ts";
@@ -16,7 +16,6 @@ export class Pool {
 
   constructor(
     settings: readonly BackendSettings[],
-    rules: HealthRules,
     parts: Pick<Platform, "clock" | "random">,
     before?: Pool,
   ) {
@@ -25,7 +24,7 @@ export class Pool {
     this.backends = settings.map((own, index) => {
       const same = before?.backends.find(other => isSame(other.settings, own));
       const moved = same ?? (before && movedFrom(before.backends, own, settings));
-      return new Backend(index, own, rules, this.#shared.changes, same, moved);
+      return new Backend(index, own, this.#shared.changes, same, moved);
     });
     this.queue = before?.queue ?? new BackendQueue(parts.clock);
     this.#parts = parts;

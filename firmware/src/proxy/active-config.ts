@@ -1,5 +1,5 @@
 import { HealthChecks } from "../checks/health-checks.ts";
-import { type Config, statusRanges } from "../config/settings.ts";
+import type { Config } from "../config/settings.ts";
 import { HeadPool } from "../http1/head-pool.ts";
 import { HeadWriter } from "../http1/head-writer.ts";
 import { originLines, REWRITE_BYTES } from "../http1/rewrite.ts";
@@ -51,11 +51,12 @@ export class ActiveConfig {
     this.config = config;
     this.budget = budget(shared.platform.connectionsMax, config);
 
-    this.pool = new Pool(config.backends, config.health, shared.platform, previous?.pool);
+    this.pool = new Pool(config.backends, shared.platform, previous?.pool);
     const group = this.pool.group(config.balance);
     const routes = routesOf(routesIn(config, this.pool, group));
     const heads = new HeadPool(config, shared.longHeadMemory);
-    this.checks = healthChecks(shared, config, this.pool, heads);
+    const { platform, scratch } = shared;
+    this.checks = new HealthChecks({ platform, scratch, heads, report }, this.pool);
     this.explain = previous?.explain ?? new Explain(report);
     // Another configuration with the same number goes on with what is left, also of the command `explain N`.
     if (config.explain !== previous?.config.explain) this.explain.picksLeft = config.explain;
@@ -115,24 +116,6 @@ function routesIn(config: Config, pool: Pool, everything: Group): Route[] {
     made.push({ host, path, strip, group });
   }
   return made;
-}
-
-function healthChecks(
-  shared: SharedState,
-  config: Config,
-  pool: Pool,
-  heads: HeadPool,
-): HealthChecks {
-  const { platform, scratch, report } = shared;
-  const { body, status, ...rules } = config.health;
-  return new HealthChecks({ platform, scratch, heads, report }, pool, {
-    ...rules,
-    status: statusRanges(status),
-    body:
-      body === undefined
-        ? undefined
-        : new Keywords([{ keyword: body, match: "anywhere", in: "any" }], platform),
-  });
 }
 
 /** The keywords of one side. */
