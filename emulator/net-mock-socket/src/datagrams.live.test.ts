@@ -52,6 +52,37 @@ const SCRIPTS: Record<string, (net: DgramLike, settle: Settle, note: Note) => Pr
     other.close();
     await settle();
   },
+  async "a multicast group is joined, written to and left"(net, settle, note) {
+    const group = "239.255.7.7";
+    const socket = net.createSocket("udp4", message => note(`message: ${message}`));
+    socket.bind(0);
+    await settle();
+    const send = async (text: string) => {
+      socket.send(Buffer.from(text), socket.address().port, group);
+      await settle();
+    };
+    const failing = (what: () => void) => {
+      try {
+        what();
+      } catch (error) {
+        const { code, syscall } = error as NodeJS.ErrnoException;
+        note(`${syscall}: ${code}`);
+      }
+    };
+    socket.setMulticastInterface("127.0.0.1");
+    note(`ttl: ${socket.setMulticastTTL(255)}`);
+    failing(() => socket.setMulticastTTL(256));
+    await send("before");
+    socket.addMembership(group, "127.0.0.1");
+    failing(() => socket.addMembership(group, "127.0.0.1"));
+    failing(() => socket.addMembership("10.0.0.1", "127.0.0.1"));
+    await send("joined");
+    socket.dropMembership(group, "127.0.0.1");
+    failing(() => socket.dropMembership(group, "127.0.0.1"));
+    await send("left");
+    socket.close();
+    await settle();
+  },
 };
 
 type Note = (event: string) => void;

@@ -96,3 +96,45 @@ test("the trace has the datagrams: two runs agree by its hash, other bytes diffe
   expect(await run("abc")).toBe(await run("abc"));
   expect(await run("abcd")).not.toBe(await run("abc"));
 });
+
+test("a datagram to a group reaches each host that has joined it, its sender's own included", async () => {
+  const w = world();
+  const others = ["one", "two", "three"].map(name => w.network.host(name));
+  const got: string[] = [];
+  const sockets = [w.sender, ...others].map(host =>
+    host
+      .createSocket("udp4", (message, { address, port }) =>
+        got.push(`${host.name}: ${message} of ${address}:${port}`),
+      )
+      .bind(5353),
+  );
+  const [own, one, two] = sockets;
+  for (const socket of [own, one, two]) socket.addMembership("224.0.0.251");
+  const send = async (text: string) => {
+    got.length = 0;
+    own.send(Buffer.from(text), 5353, "224.0.0.251");
+    await w.clock.run();
+    return got;
+  };
+  const from = "10.0.0.1:5353";
+  expect(await send("a")).toEqual(["sender", "one", "two"].map(name => `${name}: a of ${from}`));
+  own.setMulticastLoopback(false);
+  two.dropMembership("224.0.0.251");
+  expect(await send("b")).toEqual([`one: b of ${from}`]);
+  one.close();
+  expect(await send("c")).toEqual([]);
+  expect(() => two.dropMembership("224.0.0.251")).toThrow("EADDRNOTAVAIL");
+  expect(() => own.addMembership("224.0.0.251")).toThrow("EADDRINUSE");
+  expect(() => two.addMembership("10.0.0.1")).toThrow("EINVAL");
+});
+
+test("a host that leaves a group while a datagram is under way does not receive it", async () => {
+  const w = world();
+  const got: string[] = [];
+  const socket = w.receiver.createSocket("udp4", message => got.push(`${message}`)).bind(5353);
+  socket.addMembership("224.0.0.251");
+  w.out.send(Buffer.from("x"), 5353, "224.0.0.251");
+  socket.dropMembership("224.0.0.251");
+  await w.clock.run();
+  expect(got).toEqual([]);
+});

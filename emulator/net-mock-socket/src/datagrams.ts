@@ -6,6 +6,9 @@ import { type Packet, packet } from "./packet.ts";
 /** The most that one datagram carries: 65,535 less the headers of IP and UDP. */
 const DATAGRAM_BYTES_MAX = 65_507;
 
+/** Time to live of multicast datagrams: one byte. */
+const TIME_TO_LIVE_MAX = 255;
+
 /** The sender of a datagram, as `node:dgram` reports it. */
 export interface DatagramSource {
   readonly address: string;
@@ -18,12 +21,15 @@ export interface DatagramSource {
  * `dgram.Socket` of the type udp4 on a simulated host. Events: listening, message, close, error.
  *
  * A lost datagram is not sent again, and its loss is not reported; nor is that of one for a host or a port that
- * does not exist. A large one travels as one packet and not as its fragments.
+ * does not exist. A large one travels as one packet and not as its fragments. One for a multicast group is copied to each host
+ * that has joined it, its own included; all hosts are on one network, so its time to live makes no difference.
  */
 export class MockDatagrams extends EventEmitter implements DatagramReceiver {
   #kernel: Kernel;
   #port: number | undefined;
   #closed = false;
+  #groups = new Set<string>();
+  #loopback = true;
 
   constructor(kernel: Kernel) {
     super();
@@ -73,6 +79,38 @@ export class MockDatagrams extends EventEmitter implements DatagramReceiver {
     if (callback) clock.after(0, () => callback(null, bytes.byteLength));
   }
 
+  addMembership(group: string, _interface?: string): void {
+    this.#join("addMembership", group);
+    if (this.#groups.has(group)) throw systemError("EADDRINUSE", "addMembership");
+    this.#groups.add(group);
+    const { groups } = this.#kernel;
+    groups.set(group, (groups.get(group) ?? new Set()).add(this));
+  }
+
+  dropMembership(group: string, _interface?: string): void {
+    this.#join("dropMembership", group);
+    if (!this.#groups.has(group)) throw systemError("EADDRNOTAVAIL", "dropMembership");
+    this.#leave(group);
+  }
+
+  setMulticastTTL(ttl: number): number {
+    this.#open();
+    if (!(ttl >= 0 && ttl <= TIME_TO_LIVE_MAX)) throw systemError("EINVAL", "setMulticastTTL");
+    return ttl;
+  }
+
+  /** Every host has one interface only. */
+  setMulticastInterface(_address: string): void {
+    this.#open();
+  }
+
+  /** Whether this host receives what it sends to a group that it has joined; it does by default. */
+  setMulticastLoopback(flag: boolean): boolean {
+    this.#open();
+    this.#loopback = flag;
+    return flag;
+  }
+
   address(): { address: string; family: "IPv4"; port: number } {
     if (this.#port === undefined) throw systemError("EBADF", "getsockname");
     return { address: this.#kernel.address, family: "IPv4", port: this.#port };
@@ -83,6 +121,7 @@ export class MockDatagrams extends EventEmitter implements DatagramReceiver {
     if (callback) this.once("close", callback);
     this.#closed = true;
     if (this.#port !== undefined) this.#kernel.datagrams.delete(this.#port);
+    for (const group of this.#groups) this.#leave(group);
     this.#kernel.clock.after(0, () => this.emit("close"));
     return this;
   }
@@ -95,8 +134,8 @@ export class MockDatagrams extends EventEmitter implements DatagramReceiver {
     return this;
   }
 
-  onDatagram({ from, fromPort, payload, bytes }: Packet): void {
-    const address = this.#kernel.addressOf(from);
+  onDatagram({ from, fromPort, payload, bytes, group }: Packet): void {
+    const address = group === undefined ? this.#kernel.addressOf(from) : from.address;
     this.emit("message", payload, { address, family: "IPv4", port: fromPort, size: bytes });
   }
 
@@ -105,11 +144,38 @@ export class MockDatagrams extends EventEmitter implements DatagramReceiver {
     this.#kernel.datagrams.set(this.#port, this);
   }
 
+  #join(call: string, group: string): void {
+    this.#open();
+    if (!isGroup(group)) throw systemError("EINVAL", call);
+    if (this.#port === undefined) this.bind(); // as Node does
+  }
+
+  #leave(group: string): void {
+    this.#groups.delete(group);
+    const { groups } = this.#kernel;
+    const members = groups.get(group)!;
+    members.delete(this);
+    if (members.size === 0) groups.delete(group);
+  }
+
   #transmit(payload: Buffer, address: string, toPort: number): void {
+    if (isGroup(address)) {
+      this.#transmitToAll(payload, address, toPort);
+      return;
+    }
     const to = this.#kernel.resolve(address);
     if (to === undefined) return; // no such host: the datagram is lost on its way
     const ends = { from: this.#kernel, fromPort: this.#port!, to, toPort };
     this.#kernel.fabric.send(packet("UDP", ends, { bytes: payload.byteLength, payload }));
+  }
+
+  #transmitToAll(payload: Buffer, group: string, toPort: number): void {
+    const from = this.#kernel;
+    for (const to of from.hosts) {
+      if (!to.groups.has(group) || (to === from && !this.#loopback)) continue;
+      const ends = { from, fromPort: this.#port!, to, toPort };
+      from.fabric.send(packet("UDP", ends, { bytes: payload.byteLength, payload, group }));
+    }
   }
 
   #open(): void {
@@ -117,4 +183,9 @@ export class MockDatagrams extends EventEmitter implements DatagramReceiver {
       throw Object.assign(new Error("Not running"), { code: "ERR_SOCKET_DGRAM_NOT_RUNNING" });
     }
   }
+}
+
+/** 224.0.0.0/4 (RFC 5771). */
+function isGroup(address: string): boolean {
+  return /^2(2[4-9]|3\d)\.\d+\.\d+\.\d+$/.test(address);
 }

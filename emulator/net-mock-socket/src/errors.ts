@@ -1,10 +1,12 @@
 /** Linux's numbers of these errors, as Node shows them. */
 const ERRNO = {
   EADDRINUSE: -98,
+  EADDRNOTAVAIL: -99,
   EBADF: -9,
   ECONNREFUSED: -111,
   ECONNRESET: -104,
   EHOSTUNREACH: -113,
+  EINVAL: -22,
   EMSGSIZE: -90,
   ENOBUFS: -105,
   EPIPE: -32,

@@ -44,6 +44,8 @@ export interface KernelOptions {
   readonly profile: Partial<HostProfile>;
   /** The host of this name or address. */
   readonly find: (nameOrAddress: string) => Kernel | undefined;
+  /** All hosts of the network, in the order of their creation. */
+  readonly hosts: readonly Kernel[];
 }
 
 /**
@@ -60,18 +62,23 @@ export class Kernel implements HostIdentity {
   readonly sockets = new Set<StreamSocket>();
   readonly listeners = new Map<number, PortListener>();
   readonly datagrams = new Map<number, DatagramReceiver>();
+  /** Multicast groups that sockets have joined. As on Linux, each datagram socket of the host receives what is sent to them. */
+  readonly groups = new Map<string, Set<DatagramReceiver>>();
+  /** All hosts of the network, in the order of their creation. */
+  readonly hosts: readonly Kernel[];
   #find: KernelOptions["find"];
   /** By `keyOf`. A connection outlives its socket until both ends are done with it. */
   #connections = new Map<number, Connection>();
   #nextPort = EPHEMERAL_PORT_FIRST;
 
-  constructor({ fabric, name, address, index, profile, find }: KernelOptions) {
+  constructor({ fabric, name, address, index, profile, find, hosts }: KernelOptions) {
     this.fabric = fabric;
     this.name = name;
     this.address = address;
     this.index = index;
     this.profile = { ...LINUX, ...profile };
     this.#find = find;
+    this.hosts = hosts;
   }
 
   get clock(): Clock {
@@ -151,8 +158,9 @@ export class Kernel implements HostIdentity {
   }
 
   receive(received: Packet): void {
-    const { kind, toPort, from, fromPort } = received;
+    const { kind, toPort, from, fromPort, group } = received;
     if (kind === "UDP") {
+      if (group !== undefined && !this.groups.has(group)) return; // left meanwhile
       this.datagrams.get(toPort)?.onDatagram(received); // without a receiver it is lost, silently
       return;
     }

@@ -110,7 +110,8 @@ export class Network {
     if (index >= HOSTS_MAX) throw new Error(`not emulated: more than ${HOSTS_MAX} hosts`);
     const address = `${SUBNET}.${Math.floor(index / 254)}.${(index % 254) + 1}`;
     const find = (wanted: string) => this.#kernel(wanted);
-    const kernel = new Kernel({ fabric: this.#fabric, name, address, index, profile, find });
+    const hosts = this.#byIndex;
+    const kernel = new Kernel({ fabric: this.#fabric, name, address, index, profile, find, hosts });
     const host = new Host(kernel);
     this.#hosts.set(name, host);
     this.#kernels.set(name, kernel);

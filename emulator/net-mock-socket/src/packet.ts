@@ -38,11 +38,13 @@ export interface Packet {
    * from a device on the path, which fits any connection of its port pair.
    */
   readonly irs: number | undefined;
+  /** The multicast group that a datagram was sent to; `undefined`: to the host itself. */
+  readonly group: string | undefined;
 }
 
 /** The fields that only some kinds of packets have. */
 export type PacketDetails = Partial<
-  Pick<Packet, "bytes" | "position" | "payload" | "acked" | "edge" | "iss" | "irs">
+  Pick<Packet, "bytes" | "position" | "payload" | "acked" | "edge" | "iss" | "irs" | "group">
 >;
 
 /** Addresses and ports of a packet, or of a connection as its own packets have them. */
@@ -67,6 +69,7 @@ export function packet(kind: PacketKind, ends: Ends, details: PacketDetails = {}
     edge: details.edge ?? 0,
     iss: details.iss ?? 0,
     irs: details.irs,
+    group: details.group,
   };
 }
 
