@@ -102,8 +102,11 @@ const TABLE: readonly Row[] = [
   {
     place: "the emulator",
     holds: file => file.startsWith("emulator/"),
-    runtime: (_target, kind) =>
-      kind === "emulator" || kind === "emulator/net-mock-socket" || kind === "node",
+    runtime: (target, kind) =>
+      kind === "emulator" ||
+      kind === "emulator/net-mock-socket" ||
+      kind === "node" ||
+      target === "dns-packet",
     types: target => target === "firmware/src/platform.ts",
   },
   {
