@@ -69,19 +69,39 @@ const backend = fc
   )
   .map(([backend, serving]) => ({ ...backend, ...serving }));
 
-/** For two backends at least, a and b; some name one that does not exist. */
+/** Names of the first two backends; some name one that does not exist. */
+const routed: fc.Arbitrary<Json> = fc.oneof(
+  { arbitrary: fc.constantFrom<Json>(["a"], ["b", "a"]), weight: 6 },
+  { arbitrary: fc.tuple(oddText), weight: 1 },
+);
+const path = fc.constantFrom("/", "/api", "/api/.well-known");
+
 const routes: fc.Arbitrary<Document[]> = fc.array(
-  fc.record<Document>(
+  fc.oneof(
     {
-      host,
-      path: fc.constantFrom("/", "/api", "/api/.well-known"),
-      strip: fc.boolean(),
-      backends: fc.oneof(
-        { arbitrary: fc.constantFrom<Json>(["a"], ["b", "a"]), weight: 6 },
-        { arbitrary: fc.tuple(oddText), weight: 1 },
+      arbitrary: fc.record<Document>(
+        { host, path, strip: fc.boolean(), backends: routed },
+        { requiredKeys: [] },
       ),
+      weight: 3,
     },
-    { requiredKeys: [] },
+    {
+      arbitrary: fc.record<Document>(
+        { host, path, redirect: fc.constantFrom(301, 308) },
+        { requiredKeys: ["redirect"] },
+      ),
+      weight: 1,
+    },
+    {
+      arbitrary: fc.record<Document>(
+        {
+          sni: fc.array(fc.oneof(host, fc.constant("*")), { minLength: 1, maxLength: 2 }),
+          backends: routed,
+        },
+        { requiredKeys: ["sni"] },
+      ),
+      weight: 1,
+    },
   ),
   { maxLength: 3 },
 );

@@ -1,4 +1,3 @@
-import dgram from "node:dgram";
 import net from "node:net";
 import { type ReservedPort, reservePort } from "../../src/reserved-port.ts";
 import { SocketPeer } from "../peer.ts";
@@ -15,8 +14,6 @@ export class CasePeers {
   #servers: net.Server[] = [];
   /** Ports of this computer that refuse connections. */
   #reserved: ReservedPort[] = [];
-  /** UDP ports of this computer that send each datagram back. */
-  #echoing: dgram.Socket[] = [];
   #arrivals = 0;
   #closed = false;
 
@@ -36,9 +33,6 @@ export class CasePeers {
         break;
       case "refuse":
         void this.#refusing(request.ask);
-        break;
-      case "echo":
-        this.#echo(request.ask);
         break;
       case "mark":
         this.#send({ type: "answer", ask: request.ask, port: 0 });
@@ -61,7 +55,6 @@ export class CasePeers {
   close(): void {
     this.#closed = true;
     for (const server of this.#servers) server.close();
-    for (const socket of this.#echoing) socket.close();
     for (const { release } of this.#reserved) release();
     for (const peer of this.#peers.values()) peer.destroy();
   }
@@ -85,16 +78,6 @@ export class CasePeers {
     if (this.#closed) reserved.release();
     else this.#reserved.push(reserved);
     this.#send({ type: "answer", ask, port: reserved.port });
-  }
-
-  #echo(ask: number): void {
-    const socket = dgram.createSocket("udp4", (message, { port, address }) =>
-      socket.send(message, port, address),
-    );
-    this.#echoing.push(socket);
-    socket.bind(0, this.#own, () =>
-      this.#send({ type: "answer", ask, port: socket.address().port }),
-    );
   }
 
   #connect(peer: number, port: number): void {

@@ -14,8 +14,7 @@ const RETRY_MS = 1_000;
 /** Characters of what was seen; enough for every comparison of a case. */
 const SEEN_MAX = 500;
 
-export interface RemotePlatform
-  extends Pick<BoardPlatform, "TCP" | "Listener" | "UDP" | "clock" | "log"> {
+export interface RemotePlatform extends Pick<BoardPlatform, "TCP" | "Listener" | "clock" | "log"> {
   readonly link: { readonly address: string | undefined; watch(changed: () => void): void };
   /** The computer's address as the board sees it, and the port of its host. */
   readonly host: { readonly address: string; readonly port: number };
@@ -40,7 +39,7 @@ export function play(platform: RemotePlatform): void {
   });
 }
 
-function once({ TCP, Listener, UDP, clock, log, host, restart }: RemotePlatform): void {
+function once({ TCP, Listener, clock, log, host, restart }: RemotePlatform): void {
   let target: RemoteTarget | undefined;
   let ended = false;
   const idle = clock.after(IDLE_MS, restart);
@@ -56,7 +55,6 @@ function once({ TCP, Listener, UDP, clock, log, host, restart }: RemotePlatform)
         target = new RemoteTarget({
           TCP,
           Listener,
-          UDP,
           clock,
           numbers,
           address: host.address,

@@ -7,7 +7,6 @@ import type {
   SerialConstructor,
   SerialPort,
   TCPConstructor,
-  UDPConstructor,
 } from "../../../firmware/src/platform.ts";
 import { MEMORY_FULL } from "../../../firmware/src/text/exception.ts";
 import type { Path, RemoteValue } from "../remote.ts";
@@ -94,7 +93,6 @@ function platform({
   return {
     TCP: host.TCP as unknown as TCPConstructor,
     Listener: host.Listener as unknown as ListenerConstructor,
-    UDP: host.UDP as unknown as UDPConstructor,
     clock: new ChipClock(error => {
       throw error;
     }),

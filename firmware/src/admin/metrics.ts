@@ -38,6 +38,11 @@ const BOARD: readonly BoardMetric[] = deepFreeze<BoardMetric[]>([
   ["bytes_out_total", "Bytes to clients, over HTTP and raw TCP.", of => of.traffic.bytesOut],
   ["retries_total", "Requests sent to another backend, or again.", of => of.traffic.retries],
   [
+    "tls_sessions_total",
+    "TLS connections that had a route for their server name.",
+    of => of.traffic.tlsSessions,
+  ],
+  [
     "refusals_unanswered_total",
     "Refused clients that were closed without an answer.",
     of => of.refusals.unanswered,

@@ -230,11 +230,61 @@ describe("configuration", () => {
     ],
     [
       { backends, listeners: [{ port: 80, mode: "tcp" }], sticky: "cookie" },
-      'sticky: is "cookie", but all listeners have mode "tcp", and raw TCP has no cookies; use "source"',
+      'sticky: is "cookie", but all listeners have mode "tcp", and only HTTP has cookies; use "source"',
+    ],
+    [
+      { backends, routes: [{ sni: ["a.home"], host: "a.home" }] },
+      "routes[0].host: is for HTTP, but the route has sni, which is for TLS; list two routes",
+    ],
+    [
+      { backends, routes: [{ sni: ["a.home"], redirect: 301 }] },
+      "routes[0].redirect: is for HTTP, but the route has sni, which is for TLS; list two routes",
+    ],
+    [
+      { backends, routes: [{ sni: ["a.home", "*.home"] }, { sni: ["b.home", "A.home"] }] },
+      'routes[1].sni[1]: "A.home" is routes[0].sni[0], too, which is used; list it once',
+    ],
+    [
+      { backends, routes: [{ sni: ["*home"] }] },
+      'routes[0].sni[0]: is "*home"; wanted a name such as cloud.home, *.home, or *',
+    ],
+    [{ backends, routes: [{ sni: [] }] }, "routes[0].sni: is []; wanted a list of 1 to 8"],
+    [
+      { backends, listeners: [{ port: 80, mode: "http" }], routes: [{ sni: ["*"] }] },
+      'routes[0].sni: has no effect, because all listeners have mode "http"; TLS needs "auto" or "tls"',
+    ],
+    [
+      {
+        backends,
+        listeners: [
+          { port: 443, mode: "tls" },
+          { port: 22, mode: "tcp" },
+        ],
+        routes: [{ sni: ["*"] }, { path: "/api" }],
+      },
+      'routes[1]: has no effect, because all listeners have mode "tls" or "tcp"; HTTP needs "auto" or "http"',
+    ],
+    [
+      { backends, listeners: [{ port: 80 }, { port: 443, mode: "tls" }] },
+      'listeners[1].mode: is "tls", but no route has sni, so every connection would be closed; add { "sni": ["*"] } to routes',
+    ],
+    [{ backends, routes: [{ redirect: 302 }] }, "routes[0].redirect: is 302; wanted 301 or 308"],
+    [
+      { backends, routes: [{ redirect: 308, backends: ["a"] }] },
+      "routes[0].backends: has no effect, because the route has redirect 308; leave one of them out",
+    ],
+    [
+      {
+        backends,
+        listeners: [{ port: 443, mode: "tls" }],
+        routes: [{ sni: ["*"] }],
+        inspect: [{ keyword: "END" }],
+      },
+      'inspect: has no effect, because all listeners have mode "tls"; use []',
     ],
     [
       { backends, listeners: [{ port: 80, mode: "htp" }] },
-      'listeners[0].mode: is "htp"; wanted "auto", "http", "tcp"; did you mean "http"?',
+      'listeners[0].mode: is "htp"; wanted "auto", "http", "tcp", "tls"; did you mean "http"?',
     ],
     [
       { backends, routes: [{ path: "/a/../b" }] },
@@ -311,6 +361,14 @@ test.each([
   { listeners: [{ port: 80, mode: "tcp" }, { port: 81 }], routes: [{}], sticky: "cookie" },
   { routes: [{ path: "/a" }, { path: "/A" }, { host: "a", path: "/a" }] },
   { routes: [{ path: `/${"a".repeat(127)}` }] },
+  { routes: [{ sni: ["a.home", "*.home", "*"], backends: ["a"] }, { sni: ["b.home"] }, {}] },
+  {
+    listeners: [
+      { port: 80, mode: "http" },
+      { port: 443, mode: "tls" },
+    ],
+    routes: [{ redirect: 301 }, { host: "a.home", path: "/x", redirect: 308 }, { sni: ["*"] }],
+  },
   { health: { check: "none", intervalMs: 100, observe: "none", ejectAfter: 3 } },
   { queueMax: 0, bytesPerSecondMin: 100 },
 ])("%j is a configuration", settings => {
@@ -496,6 +554,9 @@ describe("any document", () => {
     "routes[].host": maybe(text(/^(\*\.)?[a-z0-9.-]{1,253}$/i)),
     "routes[].path": text(/^\/[!-~]{0,127}$/),
     "routes[].strip": flag,
+    "routes[].redirect": value => value === undefined || value === 301 || value === 308,
+    "routes[].sni": value => value === undefined,
+    "routes[].sni[]": text(/^(\*|(\*\.)?[a-z0-9._-]{1,253})$/i),
     "routes[].backends": value => value === undefined,
     "routes[].backends[]": text(/^[a-z0-9][a-z0-9._-]{0,31}$/i),
     "trustedProxies[]": isNetwork,

@@ -1,3 +1,4 @@
+import type { RedirectStatus } from "../http1/route.ts";
 import { ipv4, network } from "../net/address.ts";
 import { LISTENERS_MAX } from "../net/connection-budget.ts";
 import { KEYWORDS_MAX } from "../net/keywords.ts";
@@ -16,6 +17,7 @@ import {
   type LogSettings,
   ROUTES_MAX,
   type RouteRule,
+  SNI_MAX,
   STRATEGY_NAMES,
   WEIGHT_MAX,
 } from "./settings.ts";
@@ -59,6 +61,8 @@ const DEFAULT_HEALTH: HealthSettings = Object.freeze({
   slowStartMs: 0,
 });
 
+const REDIRECTS: readonly RedirectStatus[] = Object.freeze([301, 308]);
+
 const DEFAULT_RULE: InspectRule = Object.freeze({
   keyword: "END",
   from: "client",
@@ -81,7 +85,7 @@ export function readConfig(document: unknown): Configuration | Complaints {
       check.list(key, [{ port: 80, mode: "auto" }], 1, LISTENERS_MAX, listener =>
         check.object<ListenerConfig>(listener, {
           port: k => check.integer(k, undefined, 1, 65535),
-          mode: k => check.word(k, "auto", ["auto", "http", "tcp"]),
+          mode: k => check.word(k, "auto", ["auto", "http", "tcp", "tls"]),
         }),
       ),
     adminPort: key => check.integer(key, 8404, 0, 65535),
@@ -153,6 +157,13 @@ export function readConfig(document: unknown): Configuration | Complaints {
               "a path such as /api, without empty parts, dots alone, ; or %",
             ),
           strip: k => check.flag(k, false),
+          redirect: k => check.optional(k, () => check.oneOf<RedirectStatus>(k, REDIRECTS)),
+          sni: k =>
+            check.optional(k, () =>
+              check.list(k, undefined, 1, SNI_MAX, name =>
+                check.text(name, undefined, serverName, "a name such as cloud.home, *.home, or *"),
+              ),
+            ),
           backends: k =>
             check.optional(k, () =>
               check.list(k, undefined, 1, BACKENDS_MAX, name =>
@@ -225,6 +236,7 @@ const STATUSES_WANTED = "statuses from 200 to 599, such as 200-399 or 200,204";
 
 const dnsName = () => /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
 const host = () => /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
+const serverName = () => /^(\*|(\*\.)?[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?)$/i;
 /** In the normal form that requests are compared in. `crossCheck` has the length. */
 const path = () => /^(\/|(\/(?!\.{1,2}(\/|$))[a-z0-9._~!$&'()*+,=:@-]+)+\/?)$/i;
 

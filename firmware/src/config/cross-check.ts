@@ -17,6 +17,7 @@ export interface GivenDocument {
   readonly inspect?: unknown;
   readonly health?: object;
   readonly backends: readonly { readonly name?: unknown; readonly health?: object }[];
+  readonly routes?: readonly object[];
 }
 
 /** Complains about valid keys that contradict each other, above all about options without effect. */
@@ -38,15 +39,18 @@ export function crossCheck(check: DocumentReader, config: Config, given: GivenDo
     check.complain("adminHosts: has no effect with adminPort 0; use []");
   }
   uniqueNames(check, names, given);
-  for (const [index, { host, path, backends: wanted = [] }] of routes.entries()) {
+  for (const [index, { host, path, sni, backends: wanted = [] }] of routes.entries()) {
     const isSame = (other: RouteRule) =>
-      other.path === path && other.host?.toLowerCase() === host?.toLowerCase();
-    const first = routes.findIndex(isSame);
+      other.sni === undefined &&
+      other.path === path &&
+      other.host?.toLowerCase() === host?.toLowerCase();
+    const first = sni === undefined ? routes.findIndex(isSame) : index;
     if (first < index) {
       check.complain(
         `routes[${index}]: is for the same requests as routes[${first}], which is used; list one of them`,
       );
     }
+    kindCheck(check, index, routes[index], given.routes?.[index] ?? {});
     if (path.length > ROUTE_PATH_MAX) {
       check.complain(
         `routes[${index}].path: has ${path.length} characters; the maximum is ${ROUTE_PATH_MAX}`,
@@ -65,6 +69,7 @@ export function crossCheck(check: DocumentReader, config: Config, given: GivenDo
       `inspect: the keywords are ${bytes} characters long together; the maximum is ${KEYWORD_BYTES_MAX}`,
     );
   }
+  serverNames(check, routes);
   modeCheck(check, config, given);
   for (const [index, { keepAlive, maxSessions, proxyProtocol, settleMs }] of backends.entries()) {
     const key = `backends[${index}]`;
@@ -165,20 +170,73 @@ function ignored(value: number, balance: StrategyName): string {
   return `is ${value}, but ${balance} ignores weights; use weighted-round-robin`;
 }
 
-/** Complains about what only HTTP or only raw TCP uses if no listener serves it. */
+/** A route is for HTTP or for TLS, and one that redirects has no backends. */
+function kindCheck(check: DocumentReader, index: number, rule: RouteRule, given: object): void {
+  const { sni, redirect } = rule;
+  if (sni !== undefined) {
+    for (const key of ["host", "path", "strip", "redirect"]) {
+      if (!(key in given)) continue;
+      check.complain(
+        `routes[${index}].${key}: is for HTTP, but the route has sni, which is for TLS; list two routes`,
+      );
+    }
+  } else if (redirect !== undefined) {
+    for (const key of ["backends", "strip"]) {
+      if (!(key in given)) continue;
+      check.complain(
+        `routes[${index}].${key}: has no effect, because the route has redirect ${redirect}; leave one of them out`,
+      );
+    }
+  }
+}
+
+/** Complains about a server name that is listed twice. */
+function serverNames(check: DocumentReader, routes: readonly RouteRule[]): void {
+  const seen = new Map<string, string>();
+  for (const [index, { sni = [] }] of routes.entries()) {
+    for (const [at, name] of sni.entries()) {
+      const key = `routes[${index}].sni[${at}]`;
+      const first = seen.get(name.toLowerCase());
+      if (first !== undefined) {
+        check.complain(`${key}: ${brief(name)} is ${first}, too, which is used; list it once`);
+      } else {
+        seen.set(name.toLowerCase(), key);
+      }
+    }
+  }
+}
+
+/** Complains about what only HTTP, only TLS or only raw TCP uses if no listener serves it. */
 function modeCheck(check: DocumentReader, config: Config, given: GivenDocument): void {
   const { listeners, inspect, routes, sticky } = config;
-  const isOnly = (only: Mode) => listeners.every(({ mode }) => mode === only);
-  if (isOnly("http") && given.inspect !== undefined && inspect.length > 0) {
-    check.complain('inspect: has no effect, because all listeners have mode "http"; use []');
+  const has = (mode: Mode) => listeners.some(listener => listener.mode === mode);
+  const modes = [...new Set(listeners.map(({ mode }) => `"${mode}"`))].join(" or ");
+  const servesHttp = has("auto") || has("http");
+  const servesTls = has("auto") || has("tls");
+  if (!has("auto") && !has("tcp") && given.inspect !== undefined && inspect.length > 0) {
+    check.complain(`inspect: has no effect, because all listeners have mode ${modes}; use []`);
   }
-  if (!isOnly("tcp")) return;
-  if (routes.length > 0) {
+  if (!servesHttp && !servesTls && routes.length > 0) {
     check.complain('routes: has no effect, because all listeners have mode "tcp"; use []');
+  } else {
+    for (const [index, { sni }] of routes.entries()) {
+      if (sni === undefined ? servesHttp : servesTls) continue;
+      const [key, wanted] = sni === undefined ? ["", "HTTP"] : [".sni", "TLS"];
+      const mode = sni === undefined ? "http" : "tls";
+      check.complain(
+        `routes[${index}]${key}: has no effect, because all listeners have mode ${modes}; ${wanted} needs "auto" or "${mode}"`,
+      );
+    }
   }
-  if (sticky === "cookie") {
+  for (const [index, { mode }] of listeners.entries()) {
+    if (mode !== "tls" || routes.some(({ sni }) => sni !== undefined)) continue;
     check.complain(
-      'sticky: is "cookie", but all listeners have mode "tcp", and raw TCP has no cookies; use "source"',
+      `listeners[${index}].mode: is "tls", but no route has sni, so every connection would be closed; add { "sni": ["*"] } to routes`,
+    );
+  }
+  if (!servesHttp && sticky === "cookie") {
+    check.complain(
+      `sticky: is "cookie", but all listeners have mode ${modes}, and only HTTP has cookies; use "source"`,
     );
   }
 }

@@ -105,6 +105,13 @@ export class DocumentReader implements Complaints {
     return fallback;
   }
 
+  /** One of some numbers. */
+  oneOf<T extends number>({ path, value }: Key, numbers: readonly T[]): T {
+    if (numbers.includes(value as T)) return value as T;
+    this.#complain(path, value, numbers.join(" or "));
+    return numbers[0];
+  }
+
   flag({ path, value }: Key, fallback: boolean): boolean {
     if (value === undefined) return fallback;
     if (typeof value === "boolean") return value;

@@ -1,8 +1,9 @@
+import type { RedirectStatus } from "../http1/route.ts";
 import type { Keyword } from "../net/keywords.ts";
 import type { ProxyProtocol } from "../net/proxy-protocol.ts";
 
 /** The protocol that clients of a listener are assumed to speak. */
-export type Mode = "auto" | "http" | "tcp";
+export type Mode = "auto" | "http" | "tcp" | "tls";
 
 /** A port that clients connect to. */
 export interface ListenerConfig {
@@ -66,11 +67,18 @@ export interface InspectRule extends Keyword {
   readonly action: "close";
 }
 
-/** Sends the requests for a host and for paths below a prefix to some of the backends. */
+/**
+ * Sends the requests for a host and for paths below a prefix to some of the backends, or redirects them to HTTPS; or, with
+ * `sni`, TLS connections by their server name.
+ */
 export interface RouteRule {
   readonly host: string | undefined;
   readonly path: string;
   readonly strip: boolean;
+  /** Requests are answered with this status and their own URL with `https`; with 308 clients keep the method. */
+  readonly redirect: RedirectStatus | undefined;
+  /** Server names of TLS connections: a name, `*.` and the end of names, or `*`. Such a route is not for HTTP. */
+  readonly sni: readonly string[] | undefined;
   /** Names of backends; all if absent. */
   readonly backends: readonly string[] | undefined;
 }
@@ -178,6 +186,9 @@ export const BACKENDS_MAX = 32;
 
 /** Most routes: each takes a handful of objects on the chip. */
 export const ROUTES_MAX = 16;
+
+/** Most server names of one route. */
+export const SNI_MAX = 8;
 
 /** HAProxy's. */
 export const WEIGHT_MAX = 256;

@@ -6,6 +6,8 @@ import type { Head } from "./head.ts";
 /** The reason phrases of all statuses that the board answers with by itself. */
 export const REASONS: Readonly<Record<number, string>> = Object.freeze({
   200: "OK",
+  301: "Moved Permanently",
+  308: "Permanent Redirect",
   400: "Bad Request",
   401: "Unauthorized",
   403: "Forbidden",
@@ -27,6 +29,8 @@ export const REASONS: Readonly<Record<number, string>> = Object.freeze({
 
 /** Statuses that the proxy answers clients with, and what a person can do about each. */
 const ADVICE = deepFreeze({
+  301: "This is served over HTTPS.",
+  308: "This is served over HTTPS.",
   400: "The request is not valid HTTP.",
   404: "No route leads there.",
   405: "This proxy forwards neither CONNECT nor TRACE.",
@@ -45,7 +49,9 @@ const ADVICE = deepFreeze({
 export type AnswerStatus = keyof typeof ADVICE;
 
 /** After these the connection may serve another request. */
-export const KEEPS_ALIVE: readonly AnswerStatus[] = Object.freeze([404, 502, 503, 504, 508]);
+export const KEEPS_ALIVE: readonly AnswerStatus[] = Object.freeze([
+  301, 308, 404, 502, 503, 504, 508,
+]);
 
 /** Seconds after which a client that met a full proxy may try again. */
 const RETRY_AFTER_S = 1;
@@ -59,6 +65,8 @@ export interface AnswerOptions {
   readonly headOnly?: boolean;
   /** The connection stays open. */
   readonly keepAlive?: boolean;
+  /** The URL of a redirect. */
+  readonly location?: string | undefined;
 }
 
 /** The client prefers HTML to plain text. */
@@ -68,10 +76,10 @@ export function wantsHtml(head: Head): boolean {
   return false;
 }
 
-/** A whole reply, small enough for any send buffer. */
+/** A whole reply, small enough for any send buffer; a redirect may be as long as its URL. */
 export function answer(
   status: AnswerStatus,
-  { advice, html = false, headOnly = false, keepAlive = false }: AnswerOptions = {},
+  { advice, html = false, headOnly = false, keepAlive = false, location }: AnswerOptions = {},
 ): Uint8Array {
   const reason = REASONS[status];
   const text = advice ?? ADVICE[status];
@@ -81,6 +89,7 @@ export function answer(
   const fields = [
     `Content-Type: text/${html ? "html" : "plain"}`,
     `Content-Length: ${body.length}`,
+    ...(location === undefined ? [] : [`Location: ${location}`]),
     ...(status === 503 ? [`Retry-After: ${RETRY_AFTER_S}`] : []),
     ...(status === 405 ? ["Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"] : []),
     ...(keepAlive ? [] : ["Connection: close"]),

@@ -76,7 +76,12 @@ test.each([
 const parts = { clock: { now: () => 0 }, random: () => 0 };
 const group = new Group([], "round-robin", parts);
 const PATHS = ["/", "/admin", "/admin/keys", "/app/"];
-const to = (host: string | undefined, path: string): Route => ({ host, path, strip: false, group });
+const to = (host: string | undefined, path: string): Route => ({
+  host,
+  path,
+  change: undefined,
+  group,
+});
 const routes = routesOf([
   ...PATHS.map(path => to(undefined, path)),
   to("secret.home", "/"),

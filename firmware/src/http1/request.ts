@@ -17,7 +17,15 @@ import {
   TARGET_START,
 } from "./head-layout.ts";
 import { comparedPath, hasNul, isNormal, normalPath, ROUTE_PATH_MAX } from "./path.ts";
-import { type RoutePattern, type Routes, route, strippedStart, withoutDot } from "./route.ts";
+import {
+  type RedirectStatus,
+  type RoutePattern,
+  type Routes,
+  route,
+  strippedStart,
+  withoutDot,
+  withoutPort,
+} from "./route.ts";
 
 /** A request's method, target and framing, read from its head. */
 export interface Request<R extends RoutePattern> {
@@ -39,7 +47,7 @@ const SCHEME = "http://";
 const DEFAULT_PORTS = Object.freeze([":80", ":"]);
 
 /**
- * Bytes of a path that has to be put into its normal form: it takes its length three times for a moment, which with the
+ * Bytes of a path that has to be put into its normal form, and of a target that is redirected: it takes its length three times for a moment, which with the
  * longest heads would be more than a full board has. Browsers' own limit for a whole URL was 2083 characters for long.
  */
 const ODD_PATH_BYTES_MAX = 2_048;
@@ -97,13 +105,35 @@ export function parseRequest<R extends RoutePattern>(
   const path = pathText(head, start, end);
   const chosen = routes.sole ?? route(routes, host, path);
   if (chosen === undefined) return 404;
-  if (chosen.strip) {
+  const change = chosen.change;
+  if (change !== undefined) {
+    if (change !== "strip") return redirect(head, host, change);
     const query = head.bytes.subarray(end, words[TARGET_END]);
     request.target = targetFor(chosen, head.bytes, start, end, query);
   }
   request.path = path;
   request.route = chosen;
   return undefined;
+}
+
+function isRedirect(change: RoutePattern["change"]): change is RedirectStatus {
+  return change === 301 || change === 308;
+}
+
+/** The status of a redirect; 400 where the request names no host, 414 where the redirect would be too long. */
+function redirect(head: Head, host: string, status: RedirectStatus): AnswerStatus {
+  if ((host || hostOf(head)) === "") return 400;
+  return head.targetEnd - head.targetStart > ODD_PATH_BYTES_MAX ? 414 : status;
+}
+
+/** The URL of a request that is redirected: with `https`, and without the port. */
+export function secureUrl(head: Head): string {
+  const { bytes, targetEnd } = head;
+  const start = pathStart(head, head.method);
+  let path = head.text(start, targetEnd);
+  if (bytes[start] === ASTERISK) path = "";
+  else if (bytes[start] !== SLASH) path = `/${path}`; // a whole URL without a path
+  return `https://${withoutPort(head.authority ?? hostOf(head))}${path}`;
 }
 
 /** The part of a path that routes compare, and the log holds. */
@@ -124,10 +154,13 @@ function takeOddRoute<R extends RoutePattern>(
   const { bytes, targetStart, targetEnd } = head;
   const asksServer = start > targetStart ? start === targetEnd : bytes[start] === ASTERISK;
   if (request.method === "OPTIONS" && asksServer) {
+    const chosen = route(routes, host, "/");
+    if (chosen === undefined) return 404;
+    if (isRedirect(chosen.change)) return redirect(head, host, chosen.change);
     request.path = "*";
-    request.route = route(routes, host, "/");
+    request.route = chosen;
     if (start > targetStart) request.target = SERVER;
-    return request.route === undefined ? 404 : undefined;
+    return undefined;
   }
   let end = span(bytes, start, PLAIN_PATH);
   const plain = end === targetEnd || bytes[end] === QUESTION_MARK;
@@ -153,7 +186,8 @@ function takeOddRoute<R extends RoutePattern>(
     if (normal.byteLength === end - start) normal = undefined; // it would be shorter
   }
   if (chosen === undefined) return 404;
-  if (chosen.strip || normal !== undefined || start > targetStart) {
+  if (isRedirect(chosen.change)) return redirect(head, host, chosen.change);
+  if (chosen.change === "strip" || normal !== undefined || start > targetStart) {
     const from = normal ?? bytes;
     const pathStart = normal === undefined ? start : 0;
     const pathEnd = normal === undefined ? end : normal.byteLength;
@@ -183,7 +217,7 @@ function targetFor(
   end: number,
   query: Uint8Array,
 ): Uint8Array {
-  const kept = route.strip ? strippedStart(route, path, start, end) : start;
+  const kept = route.change === "strip" ? strippedStart(route, path, start, end) : start;
   return joined(path.subarray(kept, end), query);
 }
 

@@ -10,7 +10,12 @@ const group = new Group([], "round-robin", { clock: { now: () => 0 }, random: ()
 function to(text: string): Route {
   const slash = text.indexOf("/");
   const host = text.slice(0, slash);
-  return { host: host === "" ? undefined : host, path: text.slice(slash), strip: false, group };
+  return {
+    host: host === "" ? undefined : host,
+    path: text.slice(slash),
+    change: undefined,
+    group,
+  };
 }
 
 describe("a route", () => {

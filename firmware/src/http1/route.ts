@@ -1,12 +1,15 @@
 import { SLASH } from "../net/ascii-codes.ts";
-/** Which requests a route is for. */
+/** Statuses of a redirect to HTTPS. */
+export type RedirectStatus = 301 | 308;
+
+/** Which requests a route is for, and what happens to them. */
 export interface RoutePattern {
   /** In lower case: a name, `*.` and the end of names, or `undefined` for every host. */
   readonly host: string | undefined;
   /** The beginning of paths, whole segments only. */
   readonly path: string;
-  /** The backend shall not see `path`. */
-  readonly strip: boolean;
+  /** `strip`: the backend shall not see `path`; a status: no backend gets the request, which is redirected. */
+  readonly change: "strip" | RedirectStatus | undefined;
 }
 
 /** The routes of a configuration, and what of a request they compare. */
@@ -66,6 +69,11 @@ const PATH_RANKS = 4096;
 /** More than the longest name. */
 const EXACT = 256;
 
+/** How well a pattern matches a name in lower case: 0 for `*`, the more the better; -1 if it does not. */
+export function rankOfServerName(pattern: string, name: string): number {
+  return pattern === "*" ? 0 : rankOfHost(pattern, name);
+}
+
 function rankOfHost(pattern: string, name: string): number {
   if (!pattern.startsWith("*.")) return pattern === name ? EXACT : -1;
   return name.length > pattern.length - 1 && name.endsWith(pattern.slice(1)) ? pattern.length : -1;
@@ -81,6 +89,11 @@ function nameOf(host: string): string {
 export function withoutDot(host: string): string {
   const end = nameEnd(host);
   return endsInDot(host, end) ? host.slice(0, end - 1) + host.slice(end) : host;
+}
+
+/** A Host without its port. */
+export function withoutPort(host: string): string {
+  return host.slice(0, nameEnd(host));
 }
 
 function nameEnd(host: string): number {

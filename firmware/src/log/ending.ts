@@ -14,7 +14,10 @@ export type Ending =
   | "connect-timeout" // the same: the last backend tried did not accept in time
   | "no-socket" // a close (HTTP: 503): the board had no free socket
   | "no-backend" // the same: every backend is down or in maintenance
-  | "no-route" // a close: raw TCP, and no route for every host and path
+  | "no-route" // a close: raw TCP, and no route for every host and path; TLS, and no route for the name
+  | "bad-hello" // a close: TLS without a hello that can be read
+  | "hello-timeout" // a close: no whole TLS hello within `headTimeoutMs`
+  | "response-timeout" // a close: the backend did not answer the TLS hello
   | "idle" // a close: no byte arrived, or no further request; a reset: one side had ended, and the other fell silent
   | "tunnel-timeout" // a reset: no byte moved for `tunnelTimeoutMs`
   | "full" // 503 to an HTTP client, else a close: the queue was full

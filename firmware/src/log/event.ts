@@ -137,12 +137,17 @@ export type Event =
       what: "end";
       id: number;
       client: string;
-      /** Raw TCP or an upgraded HTTP connection; absent when nothing was forwarded. */
-      protocol?: "raw" | "upgraded";
+      /** Raw TCP, an upgraded HTTP connection, or TLS; absent when nothing was forwarded. */
+      protocol?: "raw" | "upgraded" | "tls";
       backend?: string;
+      /** The server name that a TLS client wants, and the application protocols that it offers, such as `h2,http/1.1`. */
+      sni?: string;
+      alpn?: string;
       status?: number;
       in: number;
       out: number;
+      /** Further backends that were tried with a TLS hello; absent if there was none. */
+      retries?: number;
       ms: number;
       why: Ending;
     }

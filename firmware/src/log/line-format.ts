@@ -42,11 +42,12 @@ export const REQUEST_LINE = [
   `${optional("state", text(5))}${optional("why", text(6))}`,
 ].join("");
 
-/** Texts: level, address, protocol, backend, why. Numbers: ms, id, port, status, in, out, duration. */
+/** Texts: level, address, protocol, backend, why, sni, alpn. Numbers: ms, id, port, status, in, out, duration, retries. */
 export const SESSION_LINE = [
   `${text(0)} (${number(0)}) session: end id=${number(1)} client=${text(1)}:${number(2)}`,
-  `${optional("protocol", text(2))}${optional("backend", text(3))}${optional("status", number(3))}`,
-  ` in=${number(4)} out=${number(5)} ms=${number(6)} why=${text(4)}`,
+  `${optional("protocol", text(2))}${optional("backend", text(3))}`,
+  `${optional("sni", text(5))}${optional("alpn", text(6))}${optional("status", number(3))}`,
+  ` in=${number(4)} out=${number(5)}${optional("retries", number(7))} ms=${number(6)} why=${text(4)}`,
 ].join("");
 
 /** Numbers: ms, requests, board. */

@@ -19,6 +19,9 @@ export function noRefusals() {
     noSocket: 0,
     /** No route matched. */
     noRoute: 0,
+    /** A TLS client sent no hello that can be read, or not in time. */
+    badHello: 0,
+    helloTimeout: 0,
     /** Clients that were refused for lack of a slot or of memory, and closed without an answer. */
     unanswered: 0,
   };
@@ -34,4 +37,6 @@ export const REFUSAL_COUNTERS = Object.freeze({
   "no-backend": "noBackend",
   "no-socket": "noSocket",
   "no-route": "noRoute",
+  "bad-hello": "badHello",
+  "hello-timeout": "helloTimeout",
 } as const satisfies Record<string, keyof Refusals>);

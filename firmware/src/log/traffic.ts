@@ -16,6 +16,8 @@ export function noTraffic() {
     bytesOut: 0,
     /** Times that a request was sent again, to another backend or the same. */
     retries: 0,
+    /** TLS connections whose hello had a route. */
+    tlsSessions: 0,
   };
 }
 

@@ -3,6 +3,9 @@ import type { Address } from "./proxy-protocol.ts";
 import { SCRATCH_BYTES, SMALL_WRITES_MAX } from "./raw-stream.ts";
 import { ReadAhead, type Source } from "./read-ahead.ts";
 
+/** A receive window of the chip (LWIP_TCP_WND_DEFAULT, two segments): what is put back beyond it is refused. */
+const WINDOW_BYTES = 2 * SCRATCH_BYTES;
+
 /**
  * A socket and the counts that it last announced: `readable` bytes wait, `writable` bytes will be taken without a throw.
  *
@@ -96,6 +99,27 @@ export class CountedSocket {
     this.source.read(bytes);
     this.source = new ReadAhead(bytes, this);
     return bytes;
+  }
+
+  /**
+   * Copies the bytes that wait into `buffer`, as many as fit, and leaves them to be read: in the socket's receive window where
+   * it takes them back, else as a copy (`aheadBytes`). The result is a part of `buffer`.
+   */
+  look(buffer: Uint8Array): Uint8Array {
+    const bytes = buffer.subarray(0, Math.min(this.readable, buffer.byteLength));
+    const { socket } = this;
+    this.source.read(bytes);
+    const isAll = this.source === socket && bytes.byteLength === this.readable;
+    if (isAll && bytes.byteLength <= WINDOW_BYTES && socket.unread?.(bytes)) return bytes;
+    this.source = new ReadAhead(bytes.slice(), this);
+    return bytes;
+  }
+
+  /** Reads `count` bytes, which must wait, and forgets them. */
+  skip(count: number, scratch: Uint8Array): void {
+    for (let left = count; left > 0; left -= scratch.byteLength) {
+      this.read(left < scratch.byteLength ? scratch.subarray(0, left) : scratch);
+    }
   }
 
   /** Reads bytes that wait, at most as many as `scratch` holds; valid until `scratch` is used again. */

@@ -23,6 +23,17 @@ const ONE = 49;
 /** A target may begin with one of these; other schemes are recognized by `://`. */
 const WEB_SCHEMES = Object.freeze(["http://", "https://"]);
 
+/** The first byte of a TLS record with a handshake message (RFC 8446 section 5.1), and of no HTTP. */
+const TLS_HANDSHAKE = 0x16;
+
+/** The first byte of a major version that SSL 3 and all versions of TLS have. */
+const TLS_MAJOR = 3;
+
+/** True if the bytes begin as a TLS hello does, as far as they go. */
+export function startsTls(bytes: Uint8Array): boolean {
+  return bytes[0] === TLS_HANDSHAKE && (bytes.byteLength === 1 || bytes[1] === TLS_MAJOR);
+}
+
 /**
  * Decides from a client's first bytes whether it speaks HTTP/1 or another protocol; `undefined` while there are too
  * few bytes. `final`: decide now, no more bytes are awaited.

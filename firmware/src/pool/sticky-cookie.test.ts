@@ -16,7 +16,7 @@ const other = new Group(backends, "round-robin", parts, { index: 1, name: "/admi
 const cookie = new StickyCookie(() => sipKeyOf("a key of this test"));
 
 function valueFor(of: Group, index: number): string {
-  const route = { host: undefined, path: "/", strip: false, group: of };
+  const route = { host: undefined, path: "/", change: undefined, group: of };
   return cookie.setCookie(route, backends[index]).slice("lb=".length).split(";", 1)[0];
 }
 

@@ -19,6 +19,7 @@ import type { AdmissionState } from "./context.ts";
 import { ExchangePool, type HttpContext } from "./exchange-pool.ts";
 import { RETRY_DEADLINE_MS } from "./exchange-state.ts";
 import type { SharedState } from "./shared-state.ts";
+import { TlsRoutes } from "./tls-routes.ts";
 
 /** Heads up to here, which nearly all are, are rewritten by one writer, whose buffer is always there. */
 const ORDINARY_HEAD_BYTES = 4_096;
@@ -54,6 +55,7 @@ export class ActiveConfig {
     this.pool = new Pool(config.backends, shared.platform, previous?.pool);
     const group = this.pool.group(config.balance);
     const routes = routesOf(routesIn(config, this.pool, group));
+    const rawRoute = route(routes, "", "/");
     const heads = new HeadPool(config, shared.longHeadMemory);
     const { platform, scratch } = shared;
     this.checks = new HealthChecks({ platform, scratch, heads, report }, this.pool);
@@ -69,8 +71,9 @@ export class ActiveConfig {
 
       pool: this.pool,
       group,
-      rawGroup: route(routes, "", "/")?.group,
+      rawGroup: isRedirect(rawRoute) ? undefined : rawRoute?.group,
       routes,
+      tlsRoutes: tlsRoutesIn(config, this.pool, group),
       checks: this.checks,
       idle: new IdleConnections(clock, report),
       backendConnectionsMax: this.budget.sessionsMax,
@@ -106,14 +109,34 @@ export class ActiveConfig {
 
 function routesIn(config: Config, pool: Pool, everything: Group): Route[] {
   const { routes, balance } = config;
-  if (routes.length === 0) return [{ host: undefined, path: "/", strip: false, group: everything }];
+  if (routes.length === 0) {
+    return [{ host: undefined, path: "/", change: undefined, group: everything }];
+  }
   const made: Route[] = [];
   // No `map`: its frame and its function's would lie on the stack below all that makes a group.
-  for (const { host: name, path, strip, backends } of routes) {
+  for (const { host: name, path, strip, redirect, sni, backends } of routes) {
+    if (sni !== undefined) continue;
     const host = name?.toLowerCase();
     let group = everything;
     if (backends !== undefined) group = pool.group(balance, backends, `${host ?? ""}${path}`);
-    made.push({ host, path, strip, group });
+    made.push({ host, path, change: strip ? "strip" : redirect, group });
+  }
+  return made;
+}
+
+function isRedirect(route: Route | undefined): boolean {
+  return typeof route?.change === "number";
+}
+
+/** `undefined` where no route is for TLS: then it is raw TCP. */
+function tlsRoutesIn(config: Config, pool: Pool, everything: Group): TlsRoutes | undefined {
+  let made: TlsRoutes | undefined;
+  for (const { sni, backends } of config.routes) {
+    if (sni === undefined) continue;
+    let group = everything;
+    if (backends !== undefined) group = pool.group(config.balance, backends, `tls ${sni[0]}`);
+    made ??= new TlsRoutes();
+    made.add(sni, group);
   }
   return made;
 }

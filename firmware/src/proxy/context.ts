@@ -12,6 +12,7 @@ import type { Pool } from "../pool/pool.ts";
 import type { StickTable } from "../pool/stick-table.ts";
 import type { StickyCookie } from "../pool/sticky-cookie.ts";
 import type { SharedState } from "./shared-state.ts";
+import type { TlsRoutes } from "./tls-routes.ts";
 
 /** Limits of the attempts to connect to a backend. */
 export interface ConnectLimits {
@@ -64,6 +65,8 @@ export interface ProxyContext extends SharedState {
    */
   readonly rawGroup: Group | undefined;
   readonly routes: Routes<Route>;
+  /** By server name; `undefined` where TLS is raw TCP. */
+  readonly tlsRoutes: TlsRoutes | undefined;
   readonly checks: HealthChecks;
   readonly idle: IdleConnections;
   /** Connections to backends at once, idle ones included. */

@@ -57,7 +57,7 @@ export function begin(exchange: Exchange): void {
 function refuseRequest(exchange: Exchange, status: AnswerStatus): void {
   if (status === 404) exchange.context.admission.refusals.noRoute++;
   if (status === 503) exchange.refuse("no-memory", 503, "RR", NO_ROOM);
-  else exchange.reply(status, "PR");
+  else exchange.reply(status, status === 301 || status === 308 ? "LR" : "PR");
 }
 
 /** Moves what can be moved. True when the exchange is over. */

@@ -2,15 +2,32 @@ import type { Backend } from "../backend/backend.ts";
 import type { Ending } from "../log/ending.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { CloseOptions } from "../net/lingering-close.ts";
+import type { Hello } from "../net/tls-hello.ts";
 import type { ClientInfo, ProxyContext } from "./context.ts";
 
 /** The handler's part of the log line at a session's end. */
 export interface Summary {
-  readonly protocol?: "raw" | "upgraded";
+  readonly protocol?: "raw" | "upgraded" | "tls";
   readonly backend?: string | undefined;
   readonly status?: number | undefined;
+  /** Bytes of the client that were forwarded, and not by a pipe. */
+  readonly in?: number;
+  /** The server name that a TLS client wants, and the application protocols that it offers. */
+  readonly sni?: string | undefined;
+  readonly alpn?: string | undefined;
+  /** Further backends that its hello was sent to. */
+  readonly retries?: number;
   /** Bytes that were written to the client. */
   readonly out: number;
+}
+
+/** A TLS connection whose hello has been forwarded. */
+export interface TlsStream {
+  readonly hello: Hello;
+  /** Bytes of the hello that were forwarded, and not by a pipe. */
+  readonly sentBytes: number;
+  /** Further backends that were tried. */
+  readonly retries: number;
 }
 
 /** Serves a session's client once it is known what the client speaks, and owns its endpoint. */

@@ -6,7 +6,7 @@ import type { Handler, HandlerOwner, Summary } from "./handler.ts";
 /** The session of a refused client, as `Refusal` sees it. */
 export interface RefusedSession extends HandlerOwner {
   /** The client's protocol; `undefined` while too few bytes have arrived. */
-  protocol(): "http" | "tcp" | undefined;
+  protocol(): "http" | "tcp" | "tls" | undefined;
   /** Closes the client's socket once the answer has been acknowledged, within the deadline that is set. */
   linger(options: { waitForClientFin: boolean }): void;
   /** Ends at once, with the reason of the refusal. */
@@ -38,7 +38,7 @@ export class Refusal implements Handler, EndpointOwner {
     const { clientSide, context } = session;
     // `onWritable` is delivered after `onReadable`, possibly in the same turn.
     const protocol = clientSide.readable > 0 && clientSide.connected && session.protocol();
-    if (protocol === "tcp" || clientSide.ended) session.close();
+    if (protocol === "tcp" || protocol === "tls" || clientSide.ended) session.close();
     if (protocol !== "http") return;
     const head = new Head("request", context.config, context.platform);
     head.feed(clientSide.take(context.scratch));

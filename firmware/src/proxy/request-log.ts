@@ -69,9 +69,11 @@ export function logRequest(
   log.added();
 }
 
-/** As HAProxy sees it: no error, no timeout, no retry, and no 5xx. */
+/** As HAProxy sees it: no error, no timeout, no retry, and no 5xx; a redirect is normal. */
 function isNormal({ response, termination }: Exchange, retries: number): boolean {
-  return termination === undefined && retries === 0 && response.status < 500;
+  return (
+    (termination === undefined || termination === "LR") && retries === 0 && response.status < 500
+  );
 }
 
 /** Endings of sessions that are no error and no timeout. */
@@ -84,7 +86,7 @@ const NORMAL_ENDINGS: readonly Ending[] = Object.freeze([
 
 /** Writes the log line of a session that has no lines of requests. */
 export function logSession(
-  { config, clock, log }: ProxyContext,
+  { config, clock, log, traffic }: ProxyContext,
   client: ClientInfo,
   summary: Summary | undefined,
   bytesIn: number,
@@ -93,6 +95,8 @@ export function logSession(
   why: Ending,
 ): void {
   const { requests } = config.log;
+  const retries = summary?.retries ?? 0;
+  traffic.retries += retries;
   if (requests === "none" || (requests === "errors" && NORMAL_ENDINGS.includes(why))) return;
   const nowMs = clock.now();
   log.writeLine(
@@ -104,8 +108,8 @@ export function logSession(
     summary?.protocol ?? "",
     summary?.backend ?? "",
     why,
-    "",
-    "",
+    summary?.sni ?? "",
+    summary?.alpn ?? "",
     nowMs,
     client.id,
     client.port,
@@ -113,7 +117,7 @@ export function logSession(
     bytesIn,
     bytesOut,
     nowMs - startMs,
-    0,
+    retries,
     0,
     0,
     0,

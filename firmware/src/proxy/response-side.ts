@@ -5,6 +5,7 @@ import { UPGRADE } from "../http1/field-names.ts";
 import { bodyOf, type Framing, responseFraming } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
 import { HAS_CLOSE } from "../http1/head-layout.ts";
+import { secureUrl } from "../http1/request.ts";
 import {
   CLOSE,
   KEEP_ALIVE,
@@ -175,6 +176,7 @@ export class ResponseSide extends MessageSide {
       html: request.prefersHtml,
       headOnly: request.method === "HEAD",
       keepAlive: request.keepAlive,
+      location: status === 301 || status === 308 ? secureUrl(request.head!) : undefined,
     });
     this.headBytes += reply.byteLength;
     this.pending = send(client, reply);

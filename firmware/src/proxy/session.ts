@@ -5,18 +5,20 @@ import type { Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { type CloseOptions, type ClosingOwner, LingeringClose } from "../net/lingering-close.ts";
 import { SCRATCH_BYTES } from "../net/raw-stream.ts";
-import { sniff } from "../net/sniff.ts";
+import { sniff, startsTls } from "../net/sniff.ts";
 import type { TCPSocket } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";
 import { Client } from "./client.ts";
+import type { Connector } from "./connector.ts";
 import type { RefusalReason } from "./context.ts";
 import type { HttpContext } from "./exchange-pool.ts";
-import type { Handler, HandlerOwner } from "./handler.ts";
+import type { Handler, TlsStream } from "./handler.ts";
 import { HttpSession } from "./http-session.ts";
 import type { Measured } from "./rate.ts";
 import { Refusal } from "./refusal.ts";
 import { logSession } from "./request-log.ts";
 import { TcpSession } from "./tcp-session.ts";
+import { type TlsOwner, TlsSession } from "./tls-session.ts";
 
 /** A client that has sent nothing for this time gives its slot to one that is queued. */
 const SILENCE_MS = 1000;
@@ -35,7 +37,7 @@ const LINGER_TIMEOUT_MS = 2000;
 
 /**
  * One client from its connection to its end. Finds out what the client speaks and hands it to a handler:
- * a `TcpSession` or an `HttpSession`, or a `Refusal` where there is no slot.
+ * a `TcpSession`, an `HttpSession` or a `TlsSession`, or a `Refusal` where there is no slot.
  *
  * - `queued`: has a socket, waits for a slot
  * - `sniffing`: has a slot, waits for the first bytes that tell what the client speaks
@@ -43,7 +45,7 @@ const LINGER_TIMEOUT_MS = 2000;
  * - `closing`: nothing new is read, and what was written is being acknowledged
  * - `ended`: no socket is left
  */
-export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Measured, Timed {
+export class Session implements TlsOwner, EndpointOwner, ClosingOwner, Measured, Timed {
   readonly context: HttpContext;
   readonly client: Client;
   readonly clientSide: Endpoint;
@@ -170,11 +172,13 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Measu
     return this.client.listener.mode === "tcp" && !this.clientSide.writeClosed;
   }
 
-  protocol(isFinal = false): "http" | "tcp" | undefined {
+  protocol(isFinal = false): "http" | "tcp" | "tls" | undefined {
     const clientSide = this.clientSide;
     const mode = this.client.listener.mode;
     if (mode !== "auto") return mode;
-    return sniff(clientSide.peek(SCRATCH_BYTES), isFinal || clientSide.peerEnded);
+    const bytes = clientSide.peek(SCRATCH_BYTES);
+    if (this.context.tlsRoutes !== undefined && startsTls(bytes)) return "tls";
+    return sniff(bytes, isFinal || clientSide.peerEnded);
   }
 
   private sniff(): void {
@@ -189,7 +193,10 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Measu
     if (protocol === "http") {
       this.serveWith(new HttpSession(this)).onReady();
     } else if (protocol === "tcp") {
-      this.serveWith(new TcpSession(this)).begin(this.context.rawGroup);
+      this.serveRaw();
+    } else if (protocol === "tls") {
+      const nowMs = this.context.clock.now();
+      this.serveWith(new TlsSession(this)).begin(firstByteMs ?? nowMs, nowMs);
     } else if (firstByteMs === undefined) {
       this.firstByteMs = this.context.clock.now();
       this.setDeadline(this.silenceLeftMs(this.firstByteMs));
@@ -202,8 +209,16 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Measu
     return sinceMs + timeoutMs - this.context.clock.now();
   }
 
+  serveRaw(): void {
+    this.serveWith(new TcpSession(this)).begin(this.context.rawGroup);
+  }
+
   tunnel(backend: Backend, backendSide: Endpoint): void {
-    this.serveWith(new TcpSession(this)).tunnel(backend, backendSide);
+    this.serveWith(new TcpSession(this)).tunnel(backend, backendSide, "upgraded");
+  }
+
+  stream(backend: Backend, backendSide: Endpoint, tls: TlsStream, connector?: Connector): void {
+    this.serveWith(new TcpSession(this)).tunnel(backend, backendSide, tls, connector);
   }
 
   private serveWith<H extends Handler>(handler: H): H {
@@ -261,7 +276,7 @@ export class Session implements HandlerOwner, EndpointOwner, ClosingOwner, Measu
     const ownLines = this.why === "done" || (handler !== undefined && summary === undefined);
     if (!ownLines || this.why === "error") {
       const why = this.why ?? "stopped";
-      const bytesIn = this.clientSide.passedBytes;
+      const bytesIn = this.clientSide.passedBytes + (summary?.in ?? 0);
       const bytesOut = summary?.out ?? 0;
       context.traffic.bytesIn += bytesIn;
       context.traffic.bytesOut += bytesOut;

@@ -7,7 +7,7 @@ import { RawStream } from "../net/raw-stream.ts";
 import type { Group } from "../pool/group.ts";
 import { type ConnectFailure, Connector, type ConnectorOwner, UNLIMITED } from "./connector.ts";
 import { learnFromResponse } from "./feedback.ts";
-import type { Handler, HandlerOwner, Summary } from "./handler.ts";
+import type { Handler, HandlerOwner, Summary, TlsStream } from "./handler.ts";
 import { type Progress, stallCheckMs } from "./stall-check.ts";
 
 /** A backend that sends nothing for this time has answered the client whose keyword ended the session. */
@@ -45,8 +45,8 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
   declare private keywordMs: number | undefined;
   /** One direction has ended, and its FIN was passed on. */
   declare private isHalfClosed: true | undefined;
-  /** The connection was HTTP until both sides agreed to change the protocol. */
-  declare private upgraded: true | undefined;
+  /** The connection is TLS, or was HTTP until both sides agreed to change the protocol: no keyword is looked for. */
+  declare private tunnelled: TlsStream | "upgraded" | undefined;
 
   constructor(session: HandlerOwner) {
     this.session = session;
@@ -66,9 +66,15 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
     this.connector.connect();
   }
 
-  /** Goes on with streams that were HTTP. */
-  tunnel(backend: Backend, backendSide: Endpoint): void {
-    this.upgraded = true;
+  /** Goes on with streams that were HTTP, or TLS. `connector`: the backend has not answered yet. */
+  tunnel(
+    backend: Backend,
+    backendSide: Endpoint,
+    what: TlsStream | "upgraded",
+    connector?: Connector,
+  ): void {
+    this.tunnelled = what;
+    this.connector = connector;
     this.compareBytes(this.session.context.clock.now());
     this.stream(backend, backendSide);
   }
@@ -82,11 +88,14 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
   }
 
   get summary(): Summary {
-    return {
-      protocol: this.upgraded ? "upgraded" : "raw",
-      backend: this.backend?.name,
-      out: this.backendSide?.passedBytes ?? 0,
-    };
+    const tunnelled = this.tunnelled;
+    const backend = this.backend?.name;
+    const out = this.backendSide?.passedBytes ?? 0;
+    if (tunnelled === undefined) return { protocol: "raw", backend, out };
+    if (tunnelled === "upgraded") return { protocol: "upgraded", backend, out };
+    const { hello, sentBytes, retries } = tunnelled;
+    const { serverName: sni, alpn } = hello;
+    return { protocol: "tls", backend, out, in: sentBytes, sni, alpn, retries };
   }
 
   unreachable(why: ConnectFailure): void {
@@ -196,7 +205,7 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
 
   private stream(backend: Backend, backendSide: Endpoint): void {
     const { clientSide, context } = this.session;
-    const isInspected = !this.upgraded;
+    const isInspected = this.tunnelled === undefined;
     this.backend = backend;
     this.backendSide = backendSide;
     backendSide.owner = this;
