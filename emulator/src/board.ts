@@ -291,6 +291,7 @@ export class Board {
       get heapFloorBytes() {
         return board.heap.floorBytes;
       },
+      storageBytes: this.flash.bytes,
     };
   }
 

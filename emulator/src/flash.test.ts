@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { ERASES_MAX, Flash, PowerLost } from "./flash.ts";
+import { ERASES_MAX, Flash, PowerLost, SDK_PAGES } from "./flash.ts";
 import type { Item } from "./nvs.ts";
 import { bytes, onBench, text } from "./testing.ts";
 
@@ -57,7 +57,7 @@ function upToPowerCut(flash: Flash, step: number, work: () => void): boolean {
 
 /** As it is after `past` changes: the pages are filled, and tidied up now and then. */
 function used(past: number): Flash {
-  const flash = new Flash();
+  const flash = new Flash(undefined, SDK_PAGES);
   for (let i = 0; i <= past; i++) {
     write(flash, `other${i % 5}`, `${i}`.repeat(300)); // stays on a page that is tidied up later
     write(flash, "config", `old ${i}`.repeat(500));
@@ -151,14 +151,14 @@ test("an equal value is not written again", () => {
   expect(write(flash, "config", "same")).toBe(0);
 });
 
-test("two values of 6 KB can each be replaced; with two of 8 KB there is no room for a third", () => {
-  const flash = new Flash();
+test("in 24 KB two values of 6 KB can each be replaced; with two of 8 KB there is no room for a third", () => {
+  const flash = new Flash(undefined, SDK_PAGES);
   for (let i = 0; i < 20; i++) {
     write(flash, "a", `${i}`.padEnd(6000));
     write(flash, "b", `${i}`.padEnd(6000));
   }
   expect(read(flash, "b")).toBe("19".padEnd(6000));
-  const full = new Flash();
+  const full = new Flash(undefined, SDK_PAGES);
   write(full, "a", "a".repeat(8000));
   write(full, "b", "b".repeat(8000));
   expect(() => write(full, "a", "c".repeat(8000))).toThrow("ESP_ERR_NVS_NOT_ENOUGH_SPACE");

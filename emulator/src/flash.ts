@@ -10,8 +10,13 @@ import {
 import { dirname } from "node:path";
 import { emptyPage, type Item, Nvs, type Page } from "./nvs.ts";
 
-/** Pages of 4 KB in the partition `nvs`: 24 KB (xsProj-esp32/partitions.csv). */
-const PAGES = 6;
+/** Pages of 4 KB in the partition `nvs`: 72 KB (firmware/partitions.csv). */
+const PAGES = 18;
+
+/** Those of a board that was flashed with the partition table of the SDK (xsProj-esp32/partitions.csv): 24 KB. */
+export const SDK_PAGES = 6;
+
+const PAGE_BYTES = 4096;
 
 /** Erases that a page endures (data sheet of W25Q32: 100,000). */
 export const ERASES_MAX = 100_000;
@@ -39,11 +44,12 @@ export class Flash {
   #file: string | undefined;
   #stepsToCut = Number.POSITIVE_INFINITY;
 
-  /** Throws when `file` exists and is not a flash, or could not be replaced. */
-  constructor(file?: string) {
+  /** `pages`: of a new one. Throws when `file` exists and is not a flash, or could not be replaced. */
+  constructor(file?: string, pages = PAGES) {
     if (file !== undefined) requirePlace(file);
     this.#file = file;
-    this.nvs = new Nvs(file === undefined ? emptyFlash() : load(file), ms => this.#step(ms));
+    const content = (file === undefined ? undefined : load(file)) ?? emptyFlash(pages);
+    this.nvs = new Nvs(content, ms => this.#step(ms));
   }
 
   /** A copy of `file` in memory: changes to it are not saved. */
@@ -51,6 +57,11 @@ export class Flash {
     const copy = new Flash(file);
     copy.#file = undefined;
     return copy;
+  }
+
+  /** The size of the partition. */
+  get bytes(): number {
+    return this.nvs.pages.length * PAGE_BYTES;
   }
 
   /** Erases of the most worn page; `ERASES_MAX` wear it out. */
@@ -107,8 +118,8 @@ function requirePlace(file: string): void {
   accessSync(folder, constants.W_OK); // a new file is written there, then renamed
 }
 
-function emptyFlash(): Page[] {
-  return Array.from({ length: PAGES }, emptyPage);
+function emptyFlash(pages: number): Page[] {
+  return Array.from({ length: pages }, emptyPage);
 }
 
 function toText(page: Page) {
@@ -116,17 +127,20 @@ function toText(page: Page) {
   return { ...page, items: page.items.map(text) };
 }
 
-function load(file: string): Page[] {
+/** `undefined` where there is no such file. */
+function load(file: string): Page[] | undefined {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return emptyFlash();
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
   try {
     const pages: ReturnType<typeof toText>[] = JSON.parse(text).nvs;
-    if (pages.length !== PAGES) throw new Error(`${pages.length} pages instead of ${PAGES}`);
+    if (pages.length !== PAGES && pages.length !== SDK_PAGES) {
+      throw new Error(`${pages.length} pages instead of ${PAGES} or ${SDK_PAGES}`);
+    }
     const item = (kept: ReturnType<typeof toText>["items"][number]): Item => ({
       ...kept,
       bytes: Uint8Array.from(Buffer.from(kept.bytes, "base64")),

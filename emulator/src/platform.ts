@@ -49,6 +49,8 @@ export interface Vitals {
   readonly freeHeapBytes: number;
   /** The least of it since the reset. */
   readonly heapFloorBytes: number;
+  /** Size of the partition that `storage` writes to. */
+  readonly storageBytes: number;
 }
 
 /** The network as the program sees it. */

@@ -119,6 +119,8 @@ function answers(platform: BoardPlatform, openSerial: (options: object) => Seria
         return platform.vitals.resetReason;
       case "free-heap":
         return String(platform.vitals.freeHeapBytes);
+      case "storage-bytes":
+        return String(platform.vitals.storageBytes);
       case "rejoin":
         platform.link.rejoin?.();
         return "";

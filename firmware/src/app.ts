@@ -6,6 +6,7 @@ import { startConfigOf } from "./admin/start-config.ts";
 import type { GivenSettings } from "./config/build-settings.ts";
 import type { Configuration } from "./config/config.ts";
 import { ConfigStore } from "./config/config-store.ts";
+import { DOCUMENT_BYTES_MAX, documentBytesMax } from "./config/document-parts.ts";
 import { TextStore } from "./config/storage.ts";
 import { formatLine, type Report } from "./log/event.ts";
 import { Log } from "./log/log.ts";
@@ -44,6 +45,12 @@ export function logBoot(
   log(formatLine(clock.now(), { level: "I", on: "boot", version: VERSION, build, reset, heap }));
 }
 
+function reportStorage({ storageBytes: bytes }: Platform["vitals"], report: Report): void {
+  const bytesMax = documentBytesMax(bytes);
+  if (bytes === undefined || bytesMax === DOCUMENT_BYTES_MAX) return;
+  report({ level: "W", on: "storage", what: "small", bytes, documentBytesMax: bytesMax });
+}
+
 /**
  * Puts the parts together, with the configuration that `startConfigOf` chooses. The ports are opened when the network
  * is up for the first time, and stay open when it is lost.
@@ -63,6 +70,7 @@ export function start(
   const store = TextStore.open(platform.storage, STORAGE_PATH, report);
   const configStore = store && new ConfigStore(store);
   const reset = platform.vitals.resetReason;
+  reportStorage(platform.vitals, report);
   const startConfig = startConfigOf({ store, configStore, builtIn, given, reset, report });
   const { source, rolledBack } = startConfig;
   report({ level: "I", on: "config", what: "in-force", source, rolledBack });

@@ -161,7 +161,7 @@ export interface Link {
 /** A namespace of non-volatile storage, opened for text (ECMA-419 key-value storage). */
 export interface Storage {
   /**
-   * Keys have 15 characters at most, values 3999 bytes (NVS). `undefined`: no such entry. An entry of
+   * Keys have 15 characters at most, values 3999 bytes (NVS); see `DocumentStore` for longer ones. `undefined`: no such entry. An entry of
    * another type is returned as it is, or throws a TypeError; `TextStore` handles both.
    */
   read(key: string): unknown;
@@ -199,6 +199,8 @@ export interface Vitals {
   readonly resetReason: string | undefined;
   /** `undefined` where memory is not limited. */
   readonly freeHeapBytes: number | undefined;
+  /** Size of the partition that `storage` writes to; `undefined` where that is not known. */
+  readonly storageBytes: number | undefined;
 }
 
 /**

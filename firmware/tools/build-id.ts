@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 const FIRMWARE = fileURLToPath(new URL("..", import.meta.url));
 
 /** The build's inputs in this repository: what ships, and its configuration. */
-const INPUTS = ["manifest.json", "gateway.json", "native", "sdkconfig", "src"];
+const INPUTS = ["manifest.json", "gateway.json", "partitions.csv", "native", "sdkconfig", "src"];
 
 /** Tests, their helpers and documents do not ship. */
 const NOT_SHIPPED = /(\.test|\/testing)\.ts$|\.md$|^native\/test\//;
@@ -45,7 +45,7 @@ export function hashOf(
 /** The files that ship, by their paths in `firmware`. */
 export function sources(): Map<string, Uint8Array> {
   const files = INPUTS.flatMap(input => {
-    if (input.endsWith(".json")) return [input];
+    if (input.includes(".")) return [input];
     const below = readdirSync(join(FIRMWARE, input), { recursive: true, withFileTypes: true });
     return below
       .filter(entry => entry.isFile())

@@ -143,6 +143,7 @@ declare module "mc/ffi" {
     esp_get_free_heap_size(): number;
     esp_reset_reason(): number;
     esp_wifi_set_ps(arg0: number): number;
+    nvs_get_stats(arg0: number, arg1: ArrayBuffer): number;
   }
 }
 

@@ -26,6 +26,7 @@ declare module "mc/ffi" {
     esp_get_free_heap_size(): number;
     esp_reset_reason(): number;
     esp_wifi_set_ps(mode: number): number;
+    nvs_get_stats(partition: number, stats: ArrayBuffer): number;
   }
 }
 

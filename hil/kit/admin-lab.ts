@@ -12,8 +12,7 @@ export async function adminLab(
   kind = mendedBoard(),
   options: EmulatedLabOptions = {},
 ) {
-  const flash = new Flash();
-  const lab = new EmulatedLab(kind, { flash, reboots: true, ...options });
+  const lab = new EmulatedLab(kind, { flash: new Flash(), reboots: true, ...options });
   for (const name of "ab") lab.backend(name, named(name).serve);
   await lab.serve(settings);
   lab.app!.runtime.token.set(TOKEN);

@@ -118,6 +118,9 @@ function platform({
       get freeHeapBytes() {
         return Number(host.board.ask(FREE_HEAP));
       },
+      get storageBytes() {
+        return Number(ask("storage-bytes"));
+      },
     },
     storage: {
       open: ({ path }) => ({

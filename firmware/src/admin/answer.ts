@@ -1,3 +1,4 @@
+import { jsonPieces } from "../config/document-parts.ts";
 import type { Outcome } from "./outcome.ts";
 
 export interface AdminAnswer {
@@ -37,9 +38,9 @@ export function inPieces(type: string, pieces: Iterable<string>): AdminAnswer {
   return { status: 200, type, body: { pieces } };
 }
 
-/** A value of any size as JSON, some characters at a time. */
-export function whole(value: object): AdminAnswer {
-  return inPieces(JSON_TYPE, pieces(value));
+/** A document as JSON, some characters at a time. */
+export function whole(document: object): AdminAnswer {
+  return inPieces(JSON_TYPE, pieces(document));
 }
 
 /** JSON that lists many values, one at a time: `opening`, which ends with `[`, the values, `]}`. */
@@ -47,9 +48,10 @@ export function list(opening: string, values: Iterable<unknown>): AdminAnswer {
   return inPieces(JSON_TYPE, listed(opening, values));
 }
 
-function* pieces(value: object): Generator<string, void> {
-  const json = JSON.stringify(value);
-  for (let at = 0; at < json.length; at += PIECE) yield escaped(json.slice(at, at + PIECE));
+function* pieces(document: object): Generator<string, void> {
+  for (const json of jsonPieces(document)) {
+    for (let at = 0; at < json.length; at += PIECE) yield escaped(json.slice(at, at + PIECE));
+  }
   yield "\n";
 }
 

@@ -1,3 +1,4 @@
+import { jsonPieces } from "../config/document-parts.ts";
 import { valueAt } from "../config/key-path.ts";
 import { brief, didYouMean, jsonOrText, suggestion } from "../config/reader.ts";
 import { deepFreeze } from "../deep-freeze.ts";
@@ -223,11 +224,11 @@ function wifiLines({ parts }: RuntimeApi): string[] {
 function documentLines({ document, running, proxy }: RuntimeApi): string[] {
   const { next } = running;
   return [
-    ...wrapped(JSON.stringify(document)),
+    ...wrapped(jsonPieces(document)),
     ...runTimeChanges(proxy).map(change => `set at run time: ${changeText(change)}`),
     ...(next === undefined
       ? []
-      : ["after the next start:", ...wrapped(JSON.stringify(withoutSecrets(next)))]),
+      : ["after the next start:", ...wrapped(jsonPieces(withoutSecrets(next)))]),
   ];
 }
 
@@ -239,11 +240,19 @@ function keyLines(runtime: RuntimeApi, key: string): readonly string[] | Outcome
   const shown = value === undefined ? "nothing" : JSON.stringify(value);
   const which = isDefault && value !== undefined ? " (the default)" : "";
   const inForce = key === "sessionsMax" ? `; ${runtime.proxy.budget.sessionsMax} are in force` : "";
-  return wrapped(`${key}=${shown}${which}${inForce}`);
+  return wrapped([`${key}=${shown}${which}${inForce}`]);
 }
 
-function wrapped(text: string): string[] {
+/** A text in lines. */
+function wrapped(pieces: Iterable<string>): string[] {
   const lines: string[] = [];
-  for (let at = 0; at < text.length; at += LINE_MAX) lines.push(text.slice(at, at + LINE_MAX));
+  let rest = "";
+  for (const piece of pieces) {
+    const text = rest + piece;
+    let at = 0;
+    for (; at + LINE_MAX <= text.length; at += LINE_MAX) lines.push(text.slice(at, at + LINE_MAX));
+    rest = text.slice(at);
+  }
+  if (rest !== "") lines.push(rest);
   return lines;
 }

@@ -1,4 +1,4 @@
-import { DOCUMENT_BYTES_MAX } from "../config/config-store.ts";
+import { DOCUMENT_BYTES_MAX } from "../config/document-parts.ts";
 import { answerHead, REASONS } from "../http1/answer.ts";
 import { ReplyWriter } from "../http1/reply-writer.ts";
 import { RequestReader } from "../http1/request-reader.ts";

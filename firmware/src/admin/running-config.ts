@@ -1,5 +1,6 @@
 import { type Configuration, readConfig } from "../config/config.ts";
 import type { ConfigStore } from "../config/config-store.ts";
+import { hasSameJson } from "../config/document-parts.ts";
 import type { Config } from "../config/settings.ts";
 import type { TextStore } from "../config/storage.ts";
 import type { Report } from "../log/event.ts";
@@ -54,7 +55,7 @@ export class RunningConfig {
     this.#suspend();
     restoreStates(proxy, store);
     if (previous === undefined) return;
-    const savedAs = JSON.stringify(document) === JSON.stringify(builtIn) ? "built-in" : "flash";
+    const savedAs = hasSameJson(document, builtIn) ? "built-in" : "flash";
     const before = { active: previous, adminPort: previous.config.adminPort, served: true };
     this.#beginTrial(new Trial(parts, before, savedAs));
   }

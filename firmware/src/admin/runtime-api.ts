@@ -1,6 +1,6 @@
 import { readConfig } from "../config/config.ts";
-import { DOCUMENT_BYTES_MAX } from "../config/config-store.ts";
 import { weightFault } from "../config/cross-check.ts";
+import { DOCUMENT_BYTES_MAX, documentBytesMax, jsonLength } from "../config/document-parts.ts";
 import { valueAt, withValueAt } from "../config/key-path.ts";
 import { brief, type Complaints, DocumentReader, suggestion } from "../config/reader.ts";
 import {
@@ -23,6 +23,8 @@ import { CONFIRMATION } from "./trial.ts";
 
 /** Delay between the response to a factory reset and the reset, so that the response arrives. */
 const FACTORY_RESET_MS = 1000;
+
+const EARLIER_PARTITION = `, which has the partitions of an earlier firmware; ${DOCUMENT_BYTES_MAX} fit once it is flashed over USB`;
 
 /** Longest SSID, in characters (IEEE 802.11). */
 const SSID_MAX = 32;
@@ -136,11 +138,11 @@ export class RuntimeApi {
     const outcome = readConfig(withSecrets(given, this.running.document));
     if ("complaints" in outcome) return outcome;
     if (!persist) return this.#noted(this.running.configureUntilReset(outcome), outcome.config);
-    const bytes = JSON.stringify(outcome.document).length;
-    if (bytes > DOCUMENT_BYTES_MAX) {
-      return refusal(
-        `configuration: is ${bytes} bytes long; ${DOCUMENT_BYTES_MAX} at most fit into flash`,
-      );
+    const bytes = jsonLength(outcome.document);
+    const max = documentBytesMax(this.parts.platform.vitals.storageBytes);
+    if (bytes > max) {
+      const why = max < DOCUMENT_BYTES_MAX ? EARLIER_PARTITION : "";
+      return refusal(`configuration: is ${bytes} bytes long; ${max} at most fit into flash${why}`);
     }
     return this.#noted(this.running.configure(outcome), outcome.config);
   }

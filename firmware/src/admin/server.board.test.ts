@@ -353,12 +353,12 @@ describe("invalid requests", () => {
     ["a head that is too long", `GET / HTTP/1.1\r\nHost: x\r\nX: ${"x".repeat(4000)}\r\n\r\n`, 431],
     [
       "a body that is too long",
-      "PUT /api/config HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n",
+      "PUT /api/config HTTP/1.1\r\nHost: x\r\nContent-Length: 12289\r\n\r\n",
       413,
     ],
     [
       "a body in chunks that is too long",
-      `PUT /api/config HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\n${"x".repeat(4096)}\r\n0\r\n\r\n`,
+      `PUT /api/config HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3001\r\n${"x".repeat(12_289)}\r\n0\r\n\r\n`,
       413,
     ],
     ["half a head", "GET / HTTP/1.1\r\nHost:", 408],
@@ -397,10 +397,10 @@ describe("invalid requests", () => {
 
   test("a configuration that is too long is refused with the limit", async () => {
     const lab = await adminLab();
-    const answer = await put(lab, "/api/config", `{${" ".repeat(4000)}}`);
+    const answer = await put(lab, "/api/config", `{${" ".repeat(12_288)}}`);
     expect([answer.status, JSON.parse(answer.body).error]).toEqual([
       413,
-      expect.stringContaining("more than 3999 bytes"),
+      expect.stringContaining("more than 12288 bytes"),
     ]);
   });
 

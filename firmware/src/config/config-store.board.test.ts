@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { mendedBoard } from "../../../emulator/proxy/firmware-board.ts";
-import { Flash } from "../../../emulator/src/flash.ts";
+import { Flash, SDK_PAGES } from "../../../emulator/src/flash.ts";
 import {
   adminLab,
   ask,
@@ -15,6 +15,8 @@ import { get, put, TOKEN } from "../../../hil/kit/admin-port.ts";
 import { EmulatedLab, ENGINE } from "../../../hil/kit/emulated-lab.ts";
 import { named } from "../../../hil/kit/http-backend.ts";
 import type { StartOptions } from "../app.ts";
+import { DOCUMENT_BYTES_MAX } from "./document-parts.ts";
+import { BACKENDS_MAX, ROUTES_MAX } from "./settings.ts";
 
 describe("settings of a build", () => {
   /** A board with this flash that gets another build: its document, and what it was given. */
@@ -262,6 +264,103 @@ describe("a factory reset", () => {
       expect(lab.app!.proxy.config.retries).toBe(3);
     },
   );
+});
+
+describe("a document of 12 KB", () => {
+  /** As many backends and routes as there may be, with long names: those of the board, and others that nothing checks. */
+  async function large(lab: EmulatedLab): Promise<{ backends: object[]; routes: object[] }> {
+    const document = await documentOf(lab);
+    const others = Array.from({ length: BACKENDS_MAX - document.backends.length }, (_, i) => ({
+      name: `machine-${i}.${"x".repeat(18)}`,
+      address: `10.0.0.${i + 1}`,
+      port: 8080,
+      state: "maint",
+      health: {
+        check: "http",
+        path: `/health/${"p".repeat(112)}`,
+        host: `m${i}.${"h".repeat(60)}`,
+      },
+    }));
+    const routes: object[] = Array.from({ length: ROUTES_MAX }, (_, i) => ({
+      host: `service-${i}.home`,
+      path: "/api",
+      backends: ["a", "b", ...others.slice(0, 2).map(({ name }) => name)],
+    }));
+    routes[0] = { host: "*.home", path: "/", backends: ["a"] };
+    routes[1] = { backends: ["a", "b"] };
+    const found = { ...document, backends: [...document.backends, ...others], routes };
+    expect(JSON.stringify(found).length).toBeGreaterThan(DOCUMENT_BYTES_MAX - 1_000);
+    return found;
+  }
+
+  const IN_FORCE = (lab: EmulatedLab) => lab.events("config", "in-force").at(-1)!.values.source;
+
+  test("is put, survives its trial and a restart, and is read as it was put", async () => {
+    const lab = await adminLab();
+    const document = await large(lab);
+    const answer = await put(lab, "/api/config", document);
+    expect([answer.status, json(answer).done]).toEqual([200, expect.stringMatching(/^in force; /)]);
+    await lab.clock.run({ ms: 31_000 });
+    expect(lab.events("config", "saved")).toHaveLength(1);
+    await restart(lab);
+    expect([IN_FORCE(lab), await documentOf(lab)]).toEqual(["flash", document]);
+    expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+    await change(lab, { routes: [], backends: document.backends.slice(0, 2) });
+    await lab.clock.run({ ms: 31_000 });
+    await restart(lab);
+    expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+  });
+
+  test("survives a power cut while it is written, at whatever step: the board serves with it or with the one before", async () => {
+    const found = { flash: 0, "built-in": 0 };
+    for (let step = 1, finished = false; !finished; step++) {
+      const lab = await adminLab();
+      const document = await large(lab);
+      await put(lab, "/api/config", document);
+      await lab.clock.run({ ms: 29_000 });
+      lab.board.flash.cutPowerAt(step);
+      await lab.clock.run({ ms: 2_000 });
+      finished = lab.board.isRunning;
+      lab.board.flash.cutPowerAt(Number.POSITIVE_INFINITY);
+      if (!finished) {
+        const before = lab.events("proxy", "ready").length;
+        lab.boot({});
+        await lab.clock.run({ until: () => lab.events("proxy", "ready").length > before });
+      }
+      expect(await ask(lab, 80)).toBe("HTTP/1.1 200");
+      const source = IN_FORCE(lab) as keyof typeof found;
+      if (finished) break;
+      found[source]++;
+      const { backends } = await documentOf(lab);
+      expect(backends).toEqual(
+        source === "flash" ? document.backends : document.backends.slice(0, 2),
+      );
+      expect(lab.lines.filter(line => line.includes("storage: "))).toEqual([]);
+    }
+    expect(found["built-in"]).toBeGreaterThan(5);
+    expect(found.flash).toBeGreaterThan(0);
+  });
+
+  test("a board with the partition table of earlier firmware says so, serves, and takes 3999 bytes as before", async () => {
+    const lab = await adminLab({}, mendedBoard(), { flash: new Flash(undefined, SDK_PAGES) });
+    expect(lab.events("storage", "small").map(({ values }) => values)).toEqual([
+      { bytes: "24576", documentBytesMax: "3999" },
+    ]);
+    const document = await large(lab);
+    const answer = await put(lab, "/api/config", document);
+    expect([answer.status, json(answer).error]).toEqual([
+      400,
+      expect.stringMatching(
+        /^configuration: is 1\d{4} bytes long; 3999 at most fit into flash, which has the partitions of an earlier firmware; 12288 fit once/,
+      ),
+    ]);
+    expect((await statusOf(lab)).configuration).toMatchObject({ source: "built-in" });
+    const less = { ...document, backends: document.backends.slice(0, 12), routes: [] };
+    expect((await put(lab, "/api/config", less)).status).toBe(200);
+    await lab.clock.run({ ms: 31_000 });
+    await restart(lab);
+    expect([IN_FORCE(lab), await documentOf(lab)]).toEqual(["flash", less]);
+  });
 });
 
 describe("resets alone discard no document", () => {

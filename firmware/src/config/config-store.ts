@@ -1,8 +1,6 @@
+import { DocumentStore } from "./document-store.ts";
 import { parseJsonBounded } from "./reader.ts";
 import type { TextStore } from "./storage.ts";
-
-/** Longest document in flash, in bytes: an NVS value has 4000, including its terminating zero. */
-export const DOCUMENT_BYTES_MAX = 3999;
 
 /** Starts in a row that may end in an early crash before the saved document is considered bad. */
 const STARTS_MAX = 3;
@@ -30,7 +28,8 @@ const PROVEN_KEY = "proven";
 const FAILED_KEY = "failed";
 const FAILED_WHY_KEY = "failed-why";
 
-const OTHER_KEYS = Object.freeze([NEXT_KEY, TRIAL_KEY, PROVEN_KEY, FAILED_KEY, FAILED_WHY_KEY]);
+const DOCUMENT_KEYS = Object.freeze(["config-a", "config-b", NEXT_KEY]);
+const OTHER_KEYS = Object.freeze(["starts", TRIAL_KEY, PROVEN_KEY, FAILED_KEY, FAILED_WHY_KEY]);
 
 /** The state of the store at a start. */
 export interface StoredConfig {
@@ -53,9 +52,11 @@ export interface StoredConfig {
  */
 export class ConfigStore {
   #store: TextStore;
+  #documents: DocumentStore;
 
   constructor(store: TextStore) {
     this.#store = store;
+    this.#documents = new DocumentStore(store);
   }
 
   /** Called once at each start; `reset` is the reset reason. Rolls back after repeated crashes. */
@@ -70,12 +71,12 @@ export class ConfigStore {
     const slot = this.#slot;
     const failed = this.#slotAt(FAILED_KEY);
     return {
-      document: slot && this.#read(`config-${slot}`),
+      document: slot && this.#documents.read(`config-${slot}`),
       isBootLoop,
-      failed: failed && this.#read(`config-${failed}`),
+      failed: failed && this.#documents.read(`config-${failed}`),
       failedWhy: failed && this.#store.read(FAILED_WHY_KEY),
       trialFailure,
-      next: this.#read(NEXT_KEY),
+      next: this.#documents.read(NEXT_KEY),
     };
   }
 
@@ -90,15 +91,16 @@ export class ConfigStore {
 
   /** Saves `document` for the next start, or removes it. Returns an error if flash failed. */
   saveNext(document: object | undefined): string | undefined {
-    if (document !== undefined) return this.#store.write(NEXT_KEY, JSON.stringify(document));
-    return this.#store.delete(NEXT_KEY);
+    if (document !== undefined) return this.#documents.write(NEXT_KEY, document);
+    return this.#documents.delete(NEXT_KEY);
   }
 
   /** Erases all documents, so that the built-in one is used. Returns an error if flash failed. */
   forget(): string | undefined {
     const error = this.#store.delete("slot");
     if (error !== undefined) return error;
-    for (const key of ["config-a", "config-b", "starts", ...OTHER_KEYS]) this.#store.delete(key);
+    for (const key of DOCUMENT_KEYS) this.#documents.delete(key);
+    for (const key of OTHER_KEYS) this.#store.delete(key);
     return undefined;
   }
 
@@ -133,13 +135,12 @@ export class ConfigStore {
     const next = otherThan(this.#slot);
     if (this.#slotAt(PROVEN_KEY) === next) this.#store.delete(PROVEN_KEY);
     const error =
-      this.#store.write(`config-${next}`, JSON.stringify(document)) ??
-      this.#store.write("slot", next);
+      this.#documents.write(`config-${next}`, document) ?? this.#store.write("slot", next);
     const failed = this.#slotAt(FAILED_KEY);
     if (error !== undefined || failed === undefined) return error;
     this.#store.delete(FAILED_WHY_KEY);
     this.#store.delete(FAILED_KEY); // the operator has decided
-    if (failed !== next) this.#store.delete(`config-${failed}`);
+    if (failed !== next) this.#documents.delete(`config-${failed}`);
     return undefined;
   }
 
@@ -174,15 +175,11 @@ export class ConfigStore {
       this.#store.write(FAILED_KEY, bad);
       this.#store.write(FAILED_WHY_KEY, "boot-loop");
     }
-    if (failed === before || this.#store.read(`config-${before}`) === undefined) {
+    if (failed === before || !this.#documents.has(`config-${before}`)) {
       this.#store.delete("slot");
     } else {
       this.#store.write("slot", before);
     }
-  }
-
-  #read(key: string): object | undefined {
-    return readObject(this.#store, key, "is not a JSON document");
   }
 }
 

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { Board } from "../../../emulator/src/board.ts";
 import { esp32 } from "../../../emulator/src/boards/esp32.ts";
 import { VirtualClock } from "../../../emulator/src/clock.ts";
-import { Flash } from "../../../emulator/src/flash.ts";
+import { Flash, SDK_PAGES } from "../../../emulator/src/flash.ts";
 import { statusOf } from "../admin/status.ts";
 import { type App, start } from "../app.ts";
 import type { Storage, StorageOpener } from "../platform.ts";
@@ -216,7 +216,7 @@ test("a document for the next start that flash does not erase stays, and the ans
 });
 
 test("a flash that fills up: what fits is saved, the rest is a line of the log", () => {
-  const flash = new Flash();
+  const flash = new Flash(undefined, SDK_PAGES);
   const lines: unknown[] = [];
   const clock = new VirtualClock();
   const board = new Board({

@@ -48,6 +48,8 @@ export type Event =
   | { level: "W"; on: "config"; what: "rolled-back"; why: string; reset?: string; error?: string }
   /** The board was reset while a configuration was on trial; that configuration is dropped. */
   | { level: "W"; on: "storage"; what: "ignored" | "failed"; key: string; error: string }
+  /** Flash has an older partition table: `documentBytesMax` is less than on a board with the current one. */
+  | { level: "W"; on: "storage"; what: "small"; bytes: number; documentBytesMax: number }
   | { level: "W"; on: "admin"; what: "refused"; client: string; request: string; status: number }
   | {
       level: "I";

@@ -19,6 +19,19 @@ const RESET_REASONS = [
   "sdio",
 ];
 
+const ESP_OK = 0;
+
+/** ESP-IDF's nvs_stats_t: five words, of which one is the number of entries of all pages (nvs.h). */
+const NVS_STATS_WORDS = 5;
+const TOTAL_ENTRIES = 3;
+
+/** NULL: the partition `nvs`. */
+const DEFAULT_PARTITION = 0;
+
+/** Entries of a page (nvs_page.hpp), and its size. */
+const NVS_PAGE_ENTRIES = 126;
+const NVS_PAGE_BYTES = 4096;
+
 /** WIFI_PS_NONE of ESP-IDF's wifi_ps_type_t. */
 const POWER_SAVE_NONE = 0;
 
@@ -30,6 +43,11 @@ export const machine: Machine = {
     /** Without the free memory of XS. */
     get freeHeapBytes() {
       return nativeCode.esp_get_free_heap_size();
+    },
+    get storageBytes() {
+      const stats = new Uint32Array(NVS_STATS_WORDS);
+      if (nativeCode.nvs_get_stats(DEFAULT_PARTITION, stats.buffer) !== ESP_OK) return undefined;
+      return (stats[TOTAL_ENTRIES] / NVS_PAGE_ENTRIES) * NVS_PAGE_BYTES;
     },
   },
   storage,

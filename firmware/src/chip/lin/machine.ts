@@ -3,7 +3,7 @@ import type { Machine } from "../exports.ts";
 
 /** The simulator has no reset reason, no limit of memory and no serial port. */
 export const machine: Machine = {
-  vitals: { resetReason: undefined, freeHeapBytes: undefined },
+  vitals: { resetReason: undefined, freeHeapBytes: undefined, storageBytes: undefined },
   // The SDK has no key-value storage for it, but saves preferences in a file.
   storage: {
     open: ({ path }) => ({
