@@ -102,8 +102,11 @@ const TABLE: readonly Row[] = [
   {
     place: "the emulator",
     holds: file => file.startsWith("emulator/"),
-    runtime: (_target, kind) =>
-      kind === "emulator" || kind === "emulator/net-mock-socket" || kind === "node",
+    runtime: (target, kind) =>
+      kind === "emulator" ||
+      kind === "emulator/net-mock-socket" ||
+      kind === "node" ||
+      target === "dns-packet",
     types: target => target === "firmware/src/platform.ts",
   },
   {
@@ -281,15 +284,11 @@ test.each([PROXY, CASES])(
   },
 );
 
-/** C that does not ship: no module of the firmware imports its class. */
-const NOT_SHIPPED = ["binding-udp.c"];
-
 test("the chip's program has the C of firmware/native and leaves out the SDK's sockets; lin has only the search", () => {
   const { ffi, platforms } = manifestOf(PROXY);
   const { [FILES_OF_C]: c, [EXCLUDED]: excluded } = platforms.esp32.modules;
   const named = [...c.map((file: string) => `${file}.c`), ...ffi.sources];
   const files = readdirSync("firmware/native").filter(name => name.endsWith(".c"));
-  for (const name of NOT_SHIPPED) files.splice(files.indexOf(name), 1);
   expect(named.sort()).toEqual(files.map(name => `./native/${name}`).sort());
   expect(excluded).toContain("$(MODDABLE)/modules/io/socket/lwip/*");
   expect(excluded).toContain("$(MODULES)/network/socket/lwip/modSocket");

@@ -4,7 +4,7 @@ import type { BoardKind } from "../src/boards/kind.ts";
 import type { Clock } from "../src/clock.ts";
 import type { Publish } from "../src/io/stack.ts";
 import type { Wire } from "../src/io/wire.ts";
-import type { BoardPlatform, ListenerClass, TCPClass } from "../src/platform.ts";
+import type { BoardPlatform, ListenerClass, TCPClass, UDPClass } from "../src/platform.ts";
 import { SocketPeer } from "./peer.ts";
 import type { Peer, PeerPort, Target } from "./target.ts";
 
@@ -44,6 +44,10 @@ export abstract class EmulatedTarget implements Target {
     return this.#platform!.Listener;
   }
 
+  get UDP(): UDPClass {
+    return this.#platform!.UDP;
+  }
+
   get objects(): number {
     return this.board.stack.objects;
   }
@@ -75,6 +79,7 @@ export abstract class EmulatedTarget implements Target {
 
   abstract listen(): Promise<PeerPort>;
   abstract refusing(): Promise<{ address: string; port: number }>;
+  abstract echoing(): Promise<{ address: string; port: number }>;
   abstract connect(port: number): Peer;
   abstract quiet(): Promise<void>;
   abstract until(what: string, holds: () => boolean): Promise<void>;

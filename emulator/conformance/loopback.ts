@@ -1,3 +1,4 @@
+import dgram from "node:dgram";
 import net from "node:net";
 import { esp32 } from "../src/boards/esp32.ts";
 import type { SocketKind } from "../src/boards/kind.ts";
@@ -13,6 +14,7 @@ export class LoopbackTarget extends EmulatedTarget {
   /** The computer's port for each port of the board. */
   readonly #found: Map<number, number>;
   #servers: net.Server[] = [];
+  #echoing: dgram.Socket[] = [];
   #refusing: ReservedPort | undefined;
   #marker: { near: net.Socket; far: net.Socket } | undefined;
 
@@ -24,7 +26,7 @@ export class LoopbackTarget extends EmulatedTarget {
     super({
       kind: { ...esp32({ sockets }), joinMs: 0 },
       clock: new RealClock(),
-      wire: net,
+      wire: { ...net, createSocket: dgram.createSocket },
       publish: port => {
         found.delete(port);
         return { port: 0, host: HOST };
@@ -54,6 +56,15 @@ export class LoopbackTarget extends EmulatedTarget {
   async refusing(): Promise<{ address: string; port: number }> {
     this.#refusing ??= await reservePort(HOST);
     return { address: HOST, port: this.#refusing.port };
+  }
+
+  async echoing(): Promise<{ address: string; port: number }> {
+    const socket = dgram.createSocket("udp4", (message, { port, address }) =>
+      socket.send(message, port, address),
+    );
+    this.#echoing.push(socket);
+    await new Promise<void>(resolve => socket.bind(0, HOST, resolve));
+    return { address: HOST, port: socket.address().port };
   }
 
   connect(port: number): Peer {
@@ -88,6 +99,7 @@ export class LoopbackTarget extends EmulatedTarget {
     this.#marker?.near.destroy();
     this.#marker?.far.destroy();
     this.#refusing?.release();
+    for (const socket of this.#echoing) socket.close();
     for (const peer of this.peers) peer.destroy();
     for (const server of this.#servers) server.close();
     await this.until("every port closed", () => this.#servers.every(server => !server.listening));

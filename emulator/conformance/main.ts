@@ -1,11 +1,12 @@
 import "chip/abort"; // before all that may throw
 import Listener from "embedded:io/socket/listener";
 import TCP from "embedded:io/socket/tcp";
+import UDP from "embedded:io/socket/udp";
 import { ChipClock } from "chip/clock";
 import { openLink } from "chip/link";
 import { restart } from "chip/restart";
 import config from "mc/config";
-import type { ListenerClass, TCPClass } from "../src/platform.ts";
+import type { ListenerClass, TCPClass, UDPClass } from "../src/platform.ts";
 import { play } from "./remote/play.ts";
 
 /** The conformance cases as a program of the chip: its real sockets, examined by the host. */
@@ -22,6 +23,7 @@ export default function main(): void {
   play({
     TCP: TCP as unknown as TCPClass,
     Listener: Listener as unknown as ListenerClass,
+    UDP: UDP as unknown as UDPClass,
     clock,
     link: openLink(clock, event => log(`# ${JSON.stringify(event)}`), { ssid, password }),
     host: { address, port: Number(port) },

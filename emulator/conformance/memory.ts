@@ -15,6 +15,7 @@ export class MemoryTarget extends EmulatedTarget {
   readonly #network: Network;
   readonly #host: Host;
   #servers: MockServer[] = [];
+  #echoing: { close(): unknown }[] = [];
 
   constructor(sockets: SocketKind = "sdk") {
     const kind = esp32({ sockets });
@@ -41,6 +42,15 @@ export class MemoryTarget extends EmulatedTarget {
     return { address: this.#host.address, port: 1 };
   }
 
+  async echoing(): Promise<{ address: string; port: number }> {
+    const socket = this.#host.createSocket("udp4", (message, { port, address }) =>
+      socket.send(message, port, address),
+    );
+    socket.bind();
+    this.#echoing.push(socket);
+    return { address: this.#host.address, port: socket.address().port };
+  }
+
   connect(port: number): Peer {
     return this.peer(this.#host.connect({ host: "board", port, allowHalfOpen: true }));
   }
@@ -57,6 +67,7 @@ export class MemoryTarget extends EmulatedTarget {
   async stop(): Promise<string[]> {
     this.unplug();
     for (const server of this.#servers) server.close();
+    for (const socket of this.#echoing) socket.close();
     for (const peer of this.peers) peer.destroy();
     await this.#clock.run();
     return this.#network.netstat().map(row => `${row.host} ${row.local} ${row.state}`);

@@ -1,5 +1,5 @@
 import type { BoardKind } from "../src/boards/kind.ts";
-import type { BoardPlatform, ListenerClass, TCPClass } from "../src/platform.ts";
+import type { BoardPlatform, ListenerClass, TCPClass, UDPClass } from "../src/platform.ts";
 
 /** The other end of one of the board's connections. Text is one byte per character. */
 export interface Peer {
@@ -34,6 +34,7 @@ export interface Target {
   /** The classes that the running program finds. */
   readonly TCP: TCPClass;
   readonly Listener: ListenerClass;
+  readonly UDP: UDPClass;
   /** TCP objects that were made and not closed. */
   readonly objects: number;
   /** Control blocks in use. */
@@ -50,6 +51,8 @@ export interface Target {
   listen(): Promise<PeerPort>;
   /** A port of the peer that refuses connections. */
   refusing(): Promise<{ address: string; port: number }>;
+  /** A UDP port of the peer that sends each datagram back. */
+  echoing(): Promise<{ address: string; port: number }>;
   /** The peer connects to a port of the board. */
   connect(port: number): Peer;
 

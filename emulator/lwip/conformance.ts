@@ -15,6 +15,9 @@ const QUIET_MS = 600;
 /** lwIP's timers never end: what has not happened by then does not happen. Longer than every time-out of lwIP. */
 const UNTIL_MAX_MS = 600_000;
 
+/** RFC 862. */
+const ECHO_PORT = 7;
+
 /** Where no server listens. */
 const REFUSING_PORT = 1;
 
@@ -92,6 +95,10 @@ export class LwipTarget extends EmulatedTarget implements CaseBoard {
 
   async refusing(): Promise<{ address: string; port: number }> {
     return { address: PEER_ADDRESS, port: REFUSING_PORT };
+  }
+
+  async echoing(): Promise<{ address: string; port: number }> {
+    return this.echo(ECHO_PORT);
   }
 
   /** A port of the peer that sends each datagram back. */

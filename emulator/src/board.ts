@@ -230,7 +230,7 @@ export class Board {
     const sockets = this.kind.sockets === "own" ? ownSockets : sdkSockets;
     this.#sockets = sockets(this.stack);
     const family = defineTCP(this.stack, this.#sockets);
-    this.#udp = defineUDP(this.stack, this.heap);
+    this.#udp = defineUDP(this.stack, this.heap, this.#sockets);
     this.wifi.join();
     this.#guard(() => {
       this.flash.change(nvs => nvs.recover()); // part of the time that booting takes

@@ -150,6 +150,9 @@ export interface UDP {
   add(address: string): void;
   remove(address: string): void;
   close(): void;
+  /** The SDK's class lacks these two. */
+  readonly port?: number;
+  readonly dropped?: number;
 }
 
 export type UDPClass = new (options: UDPOptions) => UDP;

@@ -1,5 +1,5 @@
 import type { Cancel } from "../src/clock.ts";
-import type { BoardPlatform, Listener, TCP } from "../src/platform.ts";
+import type { BoardPlatform, Listener, TCP, UDP } from "../src/platform.ts";
 import { EVENTS, type Machine } from "./machine.ts";
 
 /**
@@ -12,6 +12,7 @@ export class BoardSide {
   #onRequest: (text: string) => string;
   #tcp = new Map<number, TCP>();
   #listeners = new Map<number, Listener>();
+  #udp = new Map<number, UDP>();
   #alarm: Cancel | undefined;
   #scratch = Buffer.alloc(65_536);
 
@@ -45,6 +46,23 @@ export class BoardSide {
         return "";
       case "accept":
         return this.#accept(Number(rest[0]), Number(rest[1]));
+      case "udp":
+        this.#udp.set(
+          Number(rest[0]),
+          new this.#board.UDP(this.#options(Number(rest[0]), rest.slice(1))),
+        );
+        return "";
+      case "receive":
+        return this.#receive(this.#udp.get(Number(rest[0]))!);
+      case "send":
+        this.#udp.get(Number(rest[0]))!.write(body, rest[1], Number(rest[2]));
+        return "";
+      case "join":
+        this.#udp.get(Number(rest[0]))!.add(rest[1]);
+        return "";
+      case "leave":
+        this.#udp.get(Number(rest[0]))!.remove(rest[1]);
+        return "";
       case "get":
         return this.#get(Number(rest[0]), rest[1]);
       case "format":
@@ -81,8 +99,8 @@ export class BoardSide {
     return this.#tcp.get(Number(handle))!;
   }
 
-  #any(handle: number): TCP | Listener {
-    return this.#tcp.get(handle) ?? this.#listeners.get(handle)!;
+  #any(handle: number): TCP | Listener | UDP {
+    return this.#tcp.get(handle) ?? this.#listeners.get(handle) ?? this.#udp.get(handle)!;
   }
 
   #read(tcp: TCP, count: string): Uint8Array {
@@ -115,6 +133,13 @@ export class BoardSide {
     return "";
   }
 
+  #receive(udp: UDP): Uint8Array | string {
+    const datagram = udp.read();
+    if (datagram === undefined) return "";
+    const { address, port } = datagram;
+    return Buffer.concat([Buffer.from(`${address}\0${port}\0`), new Uint8Array(datagram)]);
+  }
+
   #get(handle: number, name: string): string {
     const value: unknown = Reflect.get(this.#any(handle), name);
     return typeof value === "string" ? `"${value}` : numberOr(value as number | undefined);
@@ -124,6 +149,7 @@ export class BoardSide {
     this.#any(handle).close(reset);
     this.#tcp.delete(handle);
     this.#listeners.delete(handle);
+    this.#udp.delete(handle);
   }
 
   #setAlarm(ms: number): void {

@@ -78,6 +78,8 @@ export class XsTarget {
         return this.#board.quiet();
       case "refuse":
         return this.#board.refusing();
+      case "echo":
+        return this.#board.echoing();
       default: {
         const port = await this.#board.listen();
         return { id: this.#ports.push(port) - 1, address: port.address, port: port.port };

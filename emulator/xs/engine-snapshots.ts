@@ -39,13 +39,17 @@ export function machineWith(
   let origin = loaded.get(key);
   if (origin === undefined) {
     origin = new Machine(NOWHERE, heap === "chip" ? LOADING : heap, engine).keep();
-    if (sockets === "sdk") origin.evaluate("delete TCP.prototype.end; delete TCP.prototype.unread");
+    if (sockets === "sdk") origin.evaluate(SDK_SOCKETS);
     origin.evaluate(bundle(program));
     origin.freeze(CREATION.stackSlots, heap === "chip" ? CHIP : undefined);
     loaded.set(key, origin);
   }
   return new Machine(surroundings, origin);
 }
+
+/** Removes what the SDK's classes lack. */
+const SDK_SOCKETS =
+  "delete TCP.prototype.end; delete TCP.prototype.unread; delete UDP.prototype.port; delete UDP.prototype.dropped";
 
 /** Programs use the board from `start` on: a module that does while it loads has a bug. */
 const NOWHERE: Surroundings = {

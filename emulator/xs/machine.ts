@@ -257,6 +257,7 @@ function startEngine({ slots, chunkBytes }: HeapSize, { program, under = [] }: E
 const WORDS_BEFORE_BODY: Readonly<Record<string, number>> = {
   write: 2,
   unread: 2,
+  send: 4,
   log: 1,
   serial: 1,
   ask: 1,

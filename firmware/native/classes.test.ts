@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
-// The chip's classes in TypeScript name functions of C, which only the SDK's linker looks for. No class of the chip is UDP yet.
+// The chip's classes in TypeScript name functions of C, which only the SDK's linker looks for.
 
 const CHIP = "firmware/src/chip/esp32";
 const NATIVE = "firmware/native";
@@ -14,8 +14,8 @@ function namesIn(folder: string, file: RegExp, name: RegExp): string[] {
   return [...new Set(names)].sort();
 }
 
-test("every function of C that binding.h has for JavaScript is in a class of the chip, and none that it does not have", () => {
-  const declared = namesIn(NATIVE, /^binding\.h$/, /^extern void (\w+)\(/gm);
+test("every function of C that binding.h and binding-udp.h have for JavaScript is in a class of the chip, and none that they do not have", () => {
+  const declared = namesIn(NATIVE, /^binding(-udp)?\.h$/, /^extern void (\w+)\(/gm);
   const named = namesIn(CHIP, /\.ts$/, /\b[nN]ative(?:<[^>]*>)?\("(\w+)"\)/g);
   const methods = declared.filter(name => name.startsWith("xs_native_"));
   expect(methods.length).toBeGreaterThan(10);

@@ -235,6 +235,27 @@ declare module "embedded:io/socket/tcp" {
   }
 }
 
+// embedded_io/socket/udp.d.ts
+declare module "embedded:io/socket/udp" {
+  class UDP {
+    constructor(options: {
+      port?: number;
+      address?: string;
+      format?: "buffer";
+      target?: unknown;
+      onReadable?: (this: UDP, packets: number) => void;
+      onError?: () => void;
+      multicast?: string;
+      timeToLive?: number;
+    });
+    read(): ArrayBuffer & { address: string; port: number };
+    write(buffer: ByteBuffer, address: string, port: number): void;
+    get format(): "buffer";
+    set format(format: "buffer");
+  }
+  export default UDP;
+}
+
 // embedded_io/socket/listener.d.ts
 declare module "embedded:io/socket/listener" {
   import type TCP from "embedded:io/socket/tcp";

@@ -1,3 +1,4 @@
+import dgram from "node:dgram";
 import net from "node:net";
 import { type ReservedPort, reservePort } from "../../src/reserved-port.ts";
 import { SocketPeer } from "../peer.ts";
@@ -14,6 +15,8 @@ export class CasePeers {
   #servers: net.Server[] = [];
   /** Ports of this computer that refuse connections. */
   #reserved: ReservedPort[] = [];
+  /** UDP ports of this computer that send each datagram back. */
+  #echoing: dgram.Socket[] = [];
   #arrivals = 0;
   #closed = false;
 
@@ -33,6 +36,9 @@ export class CasePeers {
         break;
       case "refuse":
         void this.#refusing(request.ask);
+        break;
+      case "echo":
+        this.#echo(request.ask);
         break;
       case "mark":
         this.#send({ type: "answer", ask: request.ask, port: 0 });
@@ -55,6 +61,7 @@ export class CasePeers {
   close(): void {
     this.#closed = true;
     for (const server of this.#servers) server.close();
+    for (const socket of this.#echoing) socket.close();
     for (const { release } of this.#reserved) release();
     for (const peer of this.#peers.values()) peer.destroy();
   }
@@ -78,6 +85,16 @@ export class CasePeers {
     if (this.#closed) reserved.release();
     else this.#reserved.push(reserved);
     this.#send({ type: "answer", ask, port: reserved.port });
+  }
+
+  #echo(ask: number): void {
+    const socket = dgram.createSocket("udp4", (message, { port, address }) =>
+      socket.send(message, port, address),
+    );
+    this.#echoing.push(socket);
+    socket.bind(0, this.#own, () =>
+      this.#send({ type: "answer", ask, port: socket.address().port }),
+    );
   }
 
   #connect(peer: number, port: number): void {

@@ -17,7 +17,7 @@ export type Outcome =
 
 /** From the board, which requests a case by connecting. `ask` is the number of a request, `peer` that of a peer. */
 export type ToHost =
-  | { type: "listen" | "refuse" | "mark"; ask: number }
+  | { type: "listen" | "refuse" | "echo" | "mark"; ask: number }
   | { type: "connect"; peer: number; port: number }
   | { type: "send"; peer: number; bytes: number }
   | { type: "finish" | "reset"; peer: number }

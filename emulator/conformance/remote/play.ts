@@ -14,7 +14,8 @@ const RETRY_MS = 1_000;
 /** Characters of what was seen; enough for every comparison of a case. */
 const SEEN_MAX = 500;
 
-export interface RemotePlatform extends Pick<BoardPlatform, "TCP" | "Listener" | "clock" | "log"> {
+export interface RemotePlatform
+  extends Pick<BoardPlatform, "TCP" | "Listener" | "UDP" | "clock" | "log"> {
   readonly link: { readonly address: string | undefined; watch(changed: () => void): void };
   /** The computer's address as the board sees it, and the port of its host. */
   readonly host: { readonly address: string; readonly port: number };
@@ -39,7 +40,7 @@ export function play(platform: RemotePlatform): void {
   });
 }
 
-function once({ TCP, Listener, clock, log, host, restart }: RemotePlatform): void {
+function once({ TCP, Listener, UDP, clock, log, host, restart }: RemotePlatform): void {
   let target: RemoteTarget | undefined;
   let ended = false;
   const idle = clock.after(IDLE_MS, restart);
@@ -55,6 +56,7 @@ function once({ TCP, Listener, clock, log, host, restart }: RemotePlatform): voi
         target = new RemoteTarget({
           TCP,
           Listener,
+          UDP,
           clock,
           numbers,
           address: host.address,

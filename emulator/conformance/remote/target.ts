@@ -1,5 +1,5 @@
 import type { BoardKind } from "../../src/boards/kind.ts";
-import type { BoardPlatform, ListenerClass, TCPClass } from "../../src/platform.ts";
+import type { BoardPlatform, ListenerClass, TCPClass, UDPClass } from "../../src/platform.ts";
 import type { Peer, PeerPort, Target } from "../target.ts";
 import type { Control } from "./control.ts";
 import type { ToBoard } from "./messages.ts";
@@ -30,6 +30,7 @@ export class OutOfReach extends Error {
 export class RemoteTarget implements Target {
   readonly TCP: TCPClass;
   readonly Listener: ListenerClass;
+  readonly UDP: UDPClass;
   readonly numbers: BoardKind;
   /** The program runs, so nothing has stopped the board. */
   readonly fatal = undefined;
@@ -45,6 +46,7 @@ export class RemoteTarget implements Target {
   constructor(parts: {
     TCP: TCPClass;
     Listener: ListenerClass;
+    UDP: UDPClass;
     clock: BoardPlatform["clock"];
     numbers: BoardKind;
     /** The address of the host, as the board sees it. */
@@ -53,6 +55,7 @@ export class RemoteTarget implements Target {
   }) {
     this.TCP = parts.TCP;
     this.Listener = parts.Listener;
+    this.UDP = parts.UDP;
     this.#clock = parts.clock;
     this.#address = parts.address;
     this.#control = parts.control;
@@ -93,6 +96,10 @@ export class RemoteTarget implements Target {
 
   async refusing(): Promise<{ address: string; port: number }> {
     return { address: this.#address, port: await this.#ask("refuse") };
+  }
+
+  async echoing(): Promise<{ address: string; port: number }> {
+    return { address: this.#address, port: await this.#ask("echo") };
   }
 
   connect(port: number): Peer {
@@ -143,7 +150,7 @@ export class RemoteTarget implements Target {
     return peer;
   }
 
-  async #ask(type: "listen" | "refuse" | "mark"): Promise<number> {
+  async #ask(type: "listen" | "refuse" | "echo" | "mark"): Promise<number> {
     const ask = ++this.#lastRequest;
     let answer: number | undefined;
     this.#answers.set(ask, port => {

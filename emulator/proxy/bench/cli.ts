@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { runCommand, UsageError, wholeNumber } from "../../../firmware/tools/command-line.ts";
+import { built } from "./built.ts";
 import {
   BARE,
   type Contestant,
@@ -19,11 +20,14 @@ const BYTES_PER_MIB = 1024 * 1024;
 /** Bytes of the large body. */
 const BODY_BYTES = 10 * BYTES_PER_MIB;
 
+/** Rounds before the measured ones: the more code a proxy has, the longer V8 takes until all of it is compiled to fast code. */
+const WARM_UP_ROUNDS = 3;
+
 /** Clock ticks per second in /proc (USER_HZ). */
 const TICKS_PER_SECOND = 100;
 
 /** Columns for a contestant's name. */
-const NAME_WIDTH = 20;
+const NAME_WIDTH = 22;
 
 /** Columns of the figures: the median, its ratio, and the processor time per request and per MiB. */
 const FIGURE_WIDTHS = [12, 7, 16, 12];
@@ -95,7 +99,7 @@ What the rows and columns mean: emulator/README.md, "The bench".`,
         value: "N",
         read: wholeNumber(1, COUNT_MAX),
         default: "5",
-        help: "measured rounds, after one to warm up",
+        help: `measured rounds, after ${WARM_UP_ROUNDS} to warm up`,
       },
       ms: {
         value: "N",
@@ -117,8 +121,8 @@ async function bench({ rounds, ms, only, json }: BenchOptions): Promise<void> {
       `--only "${only}": no such suite; there are ${SUITES.map(({ name }) => `"${name}"`).join(", ")}`,
     );
   }
-  const backends = [await program("./backend.ts"), await program("./backend.ts")];
-  const generator = fork(new URL("./load.ts", import.meta.url));
+  const backends = [await program("backend.ts"), await program("backend.ts")];
+  const generator = fork(await built("load.ts"), { execArgv: [] });
   await once(generator, "message");
   const results: { suite: string; rows: Row[] }[] = [];
   try {
@@ -163,11 +167,11 @@ async function measureSuite(
     present.push({ name: contestant.name, running, rounds: [], usPerRequest: [], usPerMiB: [] });
   }
   try {
-    for (let round = 0; round <= bench.rounds; round++) {
+    for (let round = 0; round < WARM_UP_ROUNDS + bench.rounds; round++) {
       for (const { name, running, rounds, usPerRequest, usPerMiB } of rotated(present, round)) {
         const before = cpuTimeUs(running.pid);
         const measured = await measure(generator, { ...load, port: running.port, ms }, name);
-        if (round === 0) continue; // warming up
+        if (round < WARM_UP_ROUNDS) continue;
         const us = cpuTimeUs(running.pid) - before;
         rounds.push(figure(measured, unit));
         usPerRequest.push(us / measured.requests);

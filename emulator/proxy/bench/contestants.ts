@@ -1,6 +1,7 @@
 import { fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { built } from "./built.ts";
 import { ended, type Running, type SystemServer, startSystemServer } from "./system-server.ts";
 
 export interface Contestant {
@@ -12,7 +13,7 @@ export interface Contestant {
 
 /** A program of this folder; it sends its port when it is ready. */
 export async function program(file: string, ...args: string[]): Promise<Running> {
-  const child = fork(new URL(file, import.meta.url), args);
+  const child = fork(await built(file), args, { execArgv: [] });
   const [{ port }] = (await Promise.race([
     once(child, "message"),
     once(child, "exit").then(([code]) => {
@@ -54,10 +55,12 @@ const NGINX_STREAM = {
 /** The yardstick of the ratios. */
 export const BARE = "bare pipe";
 export const OURS = "ours";
+export const OURS_LOGGING = "ours, with its log";
 
 export const TCP_CONTESTANTS: readonly Contestant[] = [
-  inNode(BARE, "./bare.ts"),
-  inNode(OURS, "./ours.ts", "tcp"),
+  inNode(BARE, "bare.ts"),
+  inNode(OURS, "ours.ts", "tcp", "none"),
+  inNode(OURS_LOGGING, "ours.ts", "tcp", "all"),
   ofTheSystem(
     "nginx",
     (port, backends, folder) => `
@@ -73,11 +76,12 @@ export const TCP_CONTESTANTS: readonly Contestant[] = [
 ];
 
 export const HTTP_CONTESTANTS: readonly Contestant[] = [
-  inNode(BARE, "./bare.ts"),
-  inNode(OURS, "./ours.ts", "auto"),
-  inNode("httpxy", "./httpxy.ts"),
-  inNode("http-proxy-3", "./http-proxy-3.ts"),
-  inNode("undici", "./undici.ts"),
+  inNode(BARE, "bare.ts"),
+  inNode(OURS, "ours.ts", "auto", "none"),
+  inNode(OURS_LOGGING, "ours.ts", "auto", "all"),
+  inNode("httpxy", "httpxy.ts"),
+  inNode("http-proxy-3", "http-proxy-3.ts"),
+  inNode("undici", "undici.ts"),
   ofTheSystem(
     "nginx",
     (port, backends, folder) => `

@@ -11,6 +11,7 @@ import type {
   SocketCode,
   TcpOwner,
   TcpRecord,
+  UdpNews,
 } from "./socket-code.ts";
 import type { Stack } from "./stack.ts";
 
@@ -28,6 +29,7 @@ export function ownSockets(stack: Stack): SocketCode {
     checkFormat: text,
     tcp: owner => new OwnTcp(own, owner),
     listener: owner => new OwnListener(own, owner),
+    udpNews: owner => udpNews(own, owner),
     stop: () => own.stop(),
   };
 }
@@ -238,4 +240,13 @@ class OwnListener implements ListenerRecord, NewsOwner {
     this.#own.news.forget(this.#news);
     this.#news.owner = undefined;
   }
+}
+
+function udpNews({ news: queue }: OwnStack, owner: NewsOwner): UdpNews {
+  const news = new News();
+  news.owner = owner;
+  return {
+    report: () => queue.report(news, READABLE),
+    forget: () => queue.forget(news),
+  };
 }

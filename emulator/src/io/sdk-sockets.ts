@@ -9,6 +9,7 @@ import type {
   SocketCode,
   TcpOwner,
   TcpRecord,
+  UdpNews,
 } from "./socket-code.ts";
 import type { Stack } from "./stack.ts";
 
@@ -28,6 +29,7 @@ export function sdkSockets(stack: Stack): SocketCode {
     checkFormat: newFormat,
     tcp: owner => new SdkTcp(stack, owner),
     listener: owner => new SdkListener(stack, owner),
+    udpNews: owner => new SdkUdpNews(stack, owner),
     stop: () => {},
   };
 }
@@ -306,5 +308,32 @@ class SdkListener implements ListenerRecord, Message {
       else pcb?.close();
     }
     if (this.#posted) this.#stack.freedPointer("a listener closed before its announcement came");
+  }
+}
+
+/** The message of a UDP socket: one is queued at a time (udpReceive). */
+class SdkUdpNews implements UdpNews, Message {
+  next: Message | undefined;
+  #stack: Stack;
+  #owner: { deliver(): void };
+  #posted = false;
+
+  constructor(stack: Stack, owner: { deliver(): void }) {
+    this.#stack = stack;
+    this.#owner = owner;
+  }
+
+  report(): void {
+    if (this.#posted) return;
+    this.#posted = true;
+    this.#stack.parts.tasks.post(this);
+  }
+
+  /** A message that is queued finds no datagram. */
+  forget(): void {}
+
+  deliver(): void {
+    this.#posted = false;
+    this.#owner.deliver();
   }
 }

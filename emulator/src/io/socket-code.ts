@@ -3,7 +3,7 @@ import type { BoardPlatform, ListenerOptions, TCP, TCPOptions } from "../platfor
 import type { Pcb } from "./pcb.ts";
 
 /**
- * The C code below the classes `TCP` (tcp.ts) and `Listener` (listener.ts) of one program: the SDK's (sdk-sockets.ts) or
+ * The C code below the classes `TCP` (tcp.ts), `Listener` (listener.ts) and `UDP` (udp.ts) of one program: the SDK's (sdk-sockets.ts) or
  * the firmware's own (own-sockets.ts). Whatever the two kinds do differently is behind these interfaces.
  */
 export interface SocketCode extends Pick<BoardPlatform, "closesListeners"> {
@@ -19,8 +19,17 @@ export interface SocketCode extends Pick<BoardPlatform, "closesListeners"> {
   checkFormat(format: unknown): string;
   tcp(owner: TcpOwner): TcpRecord;
   listener(owner: ListenerOwner): ListenerRecord;
+  /** The news of a UDP socket. */
+  udpNews(owner: { deliver(): void }): UdpNews;
   /** Power off. */
   stop(): void;
+}
+
+/** Reports to a UDP socket that datagrams wait: its `deliver` is called in turn, once for all reports before. */
+export interface UdpNews {
+  report(): void;
+  /** The socket is closed: nothing is reported any more. */
+  forget(): void;
 }
 
 /** A TCP object as its record sees it. */

@@ -206,3 +206,76 @@ test("what is not modelled throws", async () => {
   const { UDP } = await bare.online();
   expect(() => new UDP({})).toThrow("not emulated: UDP on this wire");
 });
+
+// The firmware's own class: firmware/native/binding-udp.c and datagrams.c, as udp.lwip.test.ts has them on real lwIP.
+
+async function talkingOwn(heapBytes?: number) {
+  const kind = esp32({ sockets: "own" });
+  const bench = onBench({ kind: heapBytes === undefined ? kind : { ...kind, heapBytes } });
+  const platform = await bench.online();
+  const socket = bench.network.host("peer").createSocket("udp4");
+  socket.bind(7000);
+  const send = (count: number, bytes: number) => {
+    for (let i = 0; i < count; i++) socket.send(Buffer.alloc(bytes), 9000, "board");
+  };
+  return { ...bench, platform, send, peer: bench.network.host("peer"), socket };
+}
+
+test("own sockets: the queue is bounded by number and by bytes, and what is dropped is counted", async () => {
+  const { clock, platform, send } = await talkingOwn();
+  const { freeHeapBytes } = platform.vitals;
+  const counts: number[] = [];
+  const udp = new platform.UDP({ port: 9000, onReadable: count => counts.push(count) });
+  const open = platform.vitals.freeHeapBytes;
+  expect(freeHeapBytes - open).toBe(228);
+  send(19, 1);
+  await clock.run();
+  expect([counts, udp.dropped]).toEqual([[16], 3]);
+  expect(open - platform.vitals.freeHeapBytes).toBe(16 * 37);
+  while (udp.read() !== undefined);
+  send(7, 1400);
+  await clock.run();
+  expect([counts, udp.dropped]).toEqual([[16, 5], 5]);
+  udp.close();
+  expect(platform.vitals.freeHeapBytes).toBe(freeHeapBytes);
+});
+
+test("own sockets: without memory no socket is opened, what arrives is dropped, and write throws", async () => {
+  const { clock, platform, send, peer } = await talkingOwn(1000);
+  const udp = new platform.UDP({ port: 9000 });
+  send(1, 900);
+  await clock.run();
+  expect([udp.read(), udp.dropped]).toEqual([undefined, 1]);
+  expect(() => udp.write(new Uint8Array(900), peer.address, 7000)).toThrow(new Error("no memory"));
+  expect(platform.takeHeap(700)).toBe(true);
+  expect(() => new platform.UDP({})).toThrow(new RangeError("no socket"));
+});
+
+test("own sockets: arguments are checked in the words of binding-udp.c", async () => {
+  const { board, platform, peer } = await talkingOwn();
+  for (const port of [-1, 65_536])
+    expect(() => new platform.UDP({ port })).toThrow(new RangeError("invalid port"));
+  expect(() => new platform.UDP({ port: undefined as never })).toThrow(new Error("invalid"));
+  expect(() => new platform.UDP({ timeToLive: 256 })).toThrow(new RangeError("invalid timeToLive"));
+  const udp = new platform.UDP({ port: 9000, timeToLive: 255 });
+  expect(udp.port).toBe(9000);
+  expect(new platform.UDP({}).port).toBeGreaterThan(1023);
+  expect(() => new platform.UDP({ port: 9000 })).toThrow(new Error("bind failed"));
+  const data = bytes("x");
+  for (const port of [0, -1, 65_536])
+    expect(() => udp.write(data, peer.address, port)).toThrow(new RangeError("invalid port"));
+  for (const address of ["0.0.0.0", "here", ""])
+    expect(() => udp.write(data, address, 9)).toThrow(new RangeError("invalid IP address"));
+  expect(() => udp.write(new Uint8Array(65_508), peer.address, 9)).toThrow(
+    new RangeError("too long"),
+  );
+  for (const group of ["10.0.0.1", "255.255.255.255"])
+    expect(() => udp.add(group)).toThrow(new RangeError("not a multicast group"));
+  expect(() => udp.remove("224.0.0.251")).toThrow(new RangeError("not joined"));
+  board.wifi.drop(1000);
+  expect(() => udp.write(data, peer.address, 9)).toThrow(new Error("unreachable"));
+  expect(() => udp.add("224.0.0.251")).toThrow(new Error("unreachable"));
+  udp.close();
+  for (const use of [() => udp.port, () => udp.dropped, () => udp.read()])
+    expect(use).toThrow(SyntaxError);
+});

@@ -1,6 +1,5 @@
 import type { Heap } from "../heap.ts";
 import type { Datagram, UDP, UDPClass, UDPOptions } from "../platform.ts";
-import type { Message } from "../tasks.ts";
 import { dottedAddress } from "./address.ts";
 import {
   argument,
@@ -8,10 +7,12 @@ import {
   checkPort,
   initialFormat,
   integer,
+  signedInteger,
   text,
   viewOf,
 } from "./arguments.ts";
 import { HostObject } from "./host-object.ts";
+import type { SocketCode, UdpNews } from "./socket-code.ts";
 import type { Stack } from "./stack.ts";
 import type { WireDatagrams, WireLookup } from "./wire.ts";
 
@@ -35,15 +36,151 @@ const ARRIVING_BYTES_MAX = 1500 - 28;
 /** The most that UDP can carry. */
 const LEAVING_BYTES_MAX = 65_507;
 
-/** Heap per waiting datagram beside its bytes: UDPPacketRecord, pbuf, frame headers; about. */
-const DATAGRAM_OVERHEAD_BYTES = 100;
-
 /** State that the sockets of one program share. */
 interface UDPProgram {
   readonly stack: Stack;
   readonly heap: Heap;
+  readonly code: SocketCode;
   readonly sockets: Set<EmulatedUDP>;
   readonly ports: Set<number>;
+}
+
+/** What a kind of C code does in its own way. */
+interface UDPBounds {
+  /** Heap of an open socket; about. */
+  readonly socketBytes: number;
+  /** Heap of a waiting datagram beside its bytes; about. */
+  readonly overheadBytes: number;
+  /** Datagrams, and bytes of theirs, that may wait. */
+  readonly queueMax: number;
+  readonly queueBytesMax: number;
+}
+
+/** A UDP socket of ECMA-419: what both kinds of C code have in common. */
+abstract class EmulatedUDP extends HostObject implements UDP {
+  target: unknown;
+  protected readonly wire: WireDatagrams;
+  protected readonly program: UDPProgram;
+  #bounds: UDPBounds;
+  #port: number;
+  #onReadable: UDPOptions["onReadable"];
+  #news: UdpNews;
+  #datagrams: Datagram[] = [];
+  #waitingBytes = 0;
+  #dropped = 0;
+  #closed = false;
+
+  constructor(program: UDPProgram, bounds: UDPBounds, options: UDPOptions) {
+    super(EmulatedUDP);
+    this.program = program;
+    this.#bounds = bounds;
+    const { stack, heap, sockets, ports } = program;
+    this.#onReadable = callback(options.onReadable);
+    if (!stack.online) throw new Error("no network");
+    this.#port = this.portOf(options);
+    const timeToLive = "timeToLive" in options ? this.timeToLiveOf(options.timeToLive) : undefined;
+    if (initialFormat(options, "buffer") !== "buffer") throw new RangeError("invalid format");
+    if (sockets.size >= SOCKETS_MAX) throw new RangeError("no socket");
+    if (ports.has(this.#port)) throw new Error("bind failed");
+    const { wire } = stack.parts;
+    if (wire.createSocket === undefined) throw new Error("not emulated: UDP on this wire");
+    if (!heap.take(bounds.socketBytes)) throw new RangeError("no socket");
+
+    this.wire = wire.createSocket({ type: "udp4", lookup: numeric });
+    this.#news = program.code.udpNews({ deliver: () => this.#deliver() });
+    this.#open(timeToLive);
+    this.target = options.target;
+  }
+
+  protected abstract portOf(options: UDPOptions): number;
+  protected abstract timeToLiveOf(given: unknown): number;
+
+  get format(): string {
+    return "buffer";
+  }
+
+  set format(format: string) {
+    if (format !== "buffer") throw new RangeError();
+  }
+
+  protected get boundPort(): number {
+    return this.#port === 0 ? this.wire.address().port : this.#port;
+  }
+
+  protected get droppedCount(): number {
+    return this.#dropped;
+  }
+
+  read(): Datagram | undefined {
+    checkOpen(this);
+    const datagram = this.#datagrams.shift();
+    if (datagram !== undefined) this.#release(datagram);
+    return datagram;
+  }
+
+  abstract write(bytes: ArrayBuffer | Uint8Array, address: string, port: number): void;
+  abstract add(address: string): void;
+  abstract remove(address: string): void;
+
+  close(): void {
+    if (!HostObject.release(this, EmulatedUDP)) return;
+    this.#closed = true;
+    const { sockets, ports, heap } = this.program;
+    sockets.delete(this);
+    ports.delete(this.#port);
+    this.#news.forget();
+    for (const datagram of this.#datagrams.splice(0)) this.#release(datagram);
+    heap.give(this.#bounds.socketBytes);
+    this.wire.close();
+  }
+
+  #open(timeToLive: number | undefined): void {
+    const { stack, sockets, ports } = this.program;
+    this.wire.on("error", error => stack.parts.onServerError(error));
+    this.wire.on("message", (payload: Buffer, from: { address: string; port: number }) =>
+      this.#receive(payload, from),
+    );
+    // A port that is not published receives only the replies to what it sends.
+    const { port: outside, host } = (this.#port === 0
+      ? undefined
+      : stack.parts.publish(this.#port)) ?? {
+      port: 0,
+    };
+    this.wire.bind({ port: outside, address: host });
+    if (timeToLive !== undefined) this.wire.setMulticastTTL?.(timeToLive);
+    sockets.add(this);
+    if (this.#port !== 0) ports.add(this.#port);
+  }
+
+  #release(datagram: Datagram): void {
+    this.#waitingBytes -= datagram.byteLength;
+    this.program.heap.give(datagram.byteLength + this.#bounds.overheadBytes);
+  }
+
+  #deliver(): void {
+    const { length } = this.#datagrams;
+    if (length > 0) this.#onReadable?.call(this, length); // after `close` there are none
+  }
+
+  #receive(payload: Buffer, { address, port }: { address: string; port: number }): void {
+    const { stack } = this.program;
+    if (this.#closed || !stack.online || payload.byteLength > ARRIVING_BYTES_MAX) return;
+    if (!this.#takeRoom(payload.byteLength)) {
+      this.#dropped++;
+      return;
+    }
+    this.#datagrams.push(Object.assign(Uint8Array.from(payload).buffer, { address, port }));
+    if (this.#onReadable !== undefined) this.#news.report();
+  }
+
+  #takeRoom(bytes: number): boolean {
+    const { queueMax, queueBytesMax, overheadBytes } = this.#bounds;
+    if (this.#datagrams.length >= queueMax || this.#waitingBytes + bytes > queueBytesMax)
+      return false;
+    if (!this.program.heap.take(bytes + overheadBytes)) return false;
+    this.#waitingBytes += bytes;
+    return true;
+  }
 }
 
 /**
@@ -54,65 +191,18 @@ interface UDPProgram {
  * - the queue has no limit of its own: datagrams wait until the heap is full, then newcomers are lost;
  * - there is no `onError`, and no `onWritable`: a datagram leaves at once or `write` throws.
  */
-class EmulatedUDP extends HostObject implements UDP, Message {
-  target: unknown;
-  next: Message | undefined;
-  #program: UDPProgram;
-  #wire: WireDatagrams;
-  #port: number;
-  #onReadable: UDPOptions["onReadable"];
-  #datagrams: Datagram[] = [];
-  #posted = false;
-  #closed = false;
-
+class SdkUDP extends EmulatedUDP {
   constructor(program: UDPProgram, options: UDPOptions) {
-    super(EmulatedUDP);
-    this.#program = program;
-    const { stack, sockets, ports } = program;
-    this.#onReadable = callback(options.onReadable);
-    if (!stack.online) throw new Error("no network");
-    const port = checkPort(integer(options.port));
-    if ("timeToLive" in options) {
-      const timeToLive = integer(options.timeToLive);
-      if (timeToLive <= 0 || timeToLive > 255) throw new RangeError("invalid timeToLive");
-      throw new Error("not emulated: timeToLive");
-    }
-    this.target = options.target;
-    if (initialFormat(options, "buffer") !== "buffer") throw new RangeError("invalid format");
-    if (sockets.size >= SOCKETS_MAX) throw new RangeError("no socket");
-    if (ports.has(port)) throw new Error("bind failed");
-    if (stack.parts.wire.createSocket === undefined)
-      throw new Error("not emulated: UDP on this wire");
-
-    this.#port = port;
-    this.#wire = stack.parts.wire.createSocket({ type: "udp4", lookup: numeric });
-    this.#wire.on("error", error => stack.parts.onServerError(error));
-    this.#wire.on("message", (payload: Buffer, from: { address: string; port: number }) =>
-      this.#receive(payload, from),
-    );
-    // A port that is not published receives only the replies to what it sends.
-    const { port: outside, host } = (port === 0 ? undefined : stack.parts.publish(port)) ?? {
-      port: 0,
-    };
-    this.#wire.bind({ port: outside, address: host });
-    sockets.add(this);
-    if (port !== 0) ports.add(port);
+    super(program, SDK_BOUNDS, options);
   }
 
-  get format(): string {
-    return "buffer";
+  protected portOf(options: UDPOptions): number {
+    return checkPort(integer(options.port));
   }
 
-  set format(format: string) {
-    if (format !== "buffer") throw new RangeError();
-  }
-
-  read(): Datagram | undefined {
-    checkOpen(this);
-    const datagram = this.#datagrams.shift();
-    if (datagram !== undefined)
-      this.#program.heap.give(datagram.byteLength + DATAGRAM_OVERHEAD_BYTES);
-    return datagram;
+  protected timeToLiveOf(given: unknown): number {
+    checkTimeToLive(integer(given));
+    throw new Error("not emulated: timeToLive");
   }
 
   write(...given: [bytes: ArrayBuffer | Uint8Array, address: string, port: number]): void {
@@ -121,19 +211,19 @@ class EmulatedUDP extends HostObject implements UDP, Message {
     const port = integer(argument(given, 2)) & 0xffff; // the port's variable has 16 bits
     const view = viewOf(given[0]);
     if (port === 0) throw new Error("not emulated: a datagram to port 0");
-    if (isGroup(address))
+    if (isMulticast(address) || address === BROADCAST)
       throw new Error(`not emulated: a datagram to ${address}, to many at once`);
     if (view.byteLength > LEAVING_BYTES_MAX) {
       throw new Error(`not emulated: a datagram of ${view.byteLength} bytes`);
     }
-    if (!this.#program.stack.online) throw new Error("UDP send failed"); // no route (ERR_RTE)
-    this.#wire.send(Uint8Array.from(view), port, address);
+    if (!this.program.stack.online) throw new Error("UDP send failed"); // no route (ERR_RTE)
+    this.wire.send(Uint8Array.from(view), port, address);
   }
 
   add(...given: [address: string]): void {
     checkOpen(this);
     const address = readAddress(argument(given, 0));
-    if (address === "255.255.255.255") throw new Error("broadcast is not multicast");
+    if (address === BROADCAST) throw new Error("broadcast is not multicast");
     throw new Error("not emulated: multicast");
   }
 
@@ -142,45 +232,112 @@ class EmulatedUDP extends HostObject implements UDP, Message {
     readAddress(argument(given, 0));
     throw new Error("not emulated: multicast");
   }
+}
 
-  close(): void {
-    if (!HostObject.release(this, EmulatedUDP)) return;
-    this.#closed = true;
-    const { sockets, ports, heap } = this.#program;
-    sockets.delete(this);
-    ports.delete(this.#port);
-    while (this.#datagrams.length > 0) {
-      heap.give(this.#datagrams.shift()!.byteLength + DATAGRAM_OVERHEAD_BYTES);
-    }
-    this.#wire.close();
+/** UDPPacketRecord, pbuf, frame headers for each datagram. A socket's own record is not counted. */
+const SDK_BOUNDS: UDPBounds = {
+  socketBytes: 0,
+  overheadBytes: 100,
+  queueMax: Number.POSITIVE_INFINITY,
+  queueBytesMax: Number.POSITIVE_INFINITY,
+};
+
+/** The firmware's own class: firmware/native/binding-udp.c and datagrams.c. */
+class OwnUDP extends EmulatedUDP {
+  #groups = new Set<string>();
+
+  constructor(program: UDPProgram, options: UDPOptions) {
+    super(program, OWN_BOUNDS, options);
   }
 
-  deliver(): void {
-    this.#posted = false; // after `close` there are no datagrams
-    if (this.#datagrams.length > 0) this.#onReadable?.call(this, this.#datagrams.length);
+  protected portOf(options: UDPOptions): number {
+    return "port" in options ? checkPort(signedInteger(options.port)) : 0;
   }
 
-  #receive(payload: Buffer, { address, port }: { address: string; port: number }): void {
-    const { stack, heap } = this.#program;
-    if (this.#closed || !stack.online || payload.byteLength > ARRIVING_BYTES_MAX) return;
-    if (!heap.take(payload.byteLength + DATAGRAM_OVERHEAD_BYTES)) return;
-    this.#datagrams.push(Object.assign(Uint8Array.from(payload).buffer, { address, port }));
-    if (this.#onReadable === undefined || this.#posted) return;
-    this.#posted = true;
-    stack.parts.tasks.post(this);
+  protected timeToLiveOf(given: unknown): number {
+    return checkTimeToLive(signedInteger(given));
+  }
+
+  /** The port on which it receives. */
+  get port(): number {
+    checkOpen(this);
+    return this.boundPort;
+  }
+
+  /** Datagrams for which there was no room in the queue, or no memory. */
+  get dropped(): number {
+    checkOpen(this);
+    return this.droppedCount;
+  }
+
+  write(...given: [bytes: ArrayBuffer | Uint8Array, address: string, port: number]): void {
+    const address = readSomeAddress(argument(given, 1));
+    const port = integer(argument(given, 2));
+    checkOpen(this);
+    if (port <= 0 || port > 65_535) throw new RangeError("invalid port");
+    const view = viewOf(given[0]);
+    if (view.byteLength > LEAVING_BYTES_MAX) throw new RangeError("too long");
+    const { stack, heap } = this.program;
+    if (!stack.online) throw new Error("unreachable");
+    if (heap.freeBytes < view.byteLength + SENT_OVERHEAD_BYTES) throw new Error("no memory");
+    if (address === BROADCAST) throw new Error("not emulated: a broadcast");
+    this.wire.send(Uint8Array.from(view), port, address);
+  }
+
+  add(...given: [address: string]): void {
+    const group = readSomeAddress(argument(given, 0));
+    checkOpen(this);
+    if (!isMulticast(group)) throw new RangeError("not a multicast group");
+    if (this.#groups.has(group)) return;
+    if (this.#groups.size === GROUPS_MAX) throw new Error("no memory");
+    if (!this.program.stack.online) throw new Error("unreachable");
+    if (this.wire.addMembership === undefined)
+      throw new Error("not emulated: multicast on this wire");
+    this.wire.addMembership(group);
+    this.#groups.add(group);
+  }
+
+  remove(...given: [address: string]): void {
+    const group = readSomeAddress(argument(given, 0));
+    checkOpen(this);
+    if (!this.#groups.delete(group)) throw new RangeError("not joined");
+    this.wire.dropMembership!(group);
   }
 }
 
+/** A header of ESP-IDF's allocator (TLSF). */
+const HEADER_BYTES = 4;
+
+/** Groups of one socket (UDP_GROUPS_MAX of datagrams.h). */
+const GROUPS_MAX = 4;
+
+/** UdpSocket, lwIP's struct udp_pcb with IPv6, UdpRecord; Datagram; QUEUE_MAX and QUEUE_BYTES_MAX of binding-udp.c. */
+const OWN_BOUNDS: UDPBounds = {
+  socketBytes: 84 + HEADER_BYTES + 80 + HEADER_BYTES + 52 + HEADER_BYTES,
+  overheadBytes: 32 + HEADER_BYTES,
+  queueMax: 16,
+  queueBytesMax: 8192,
+};
+
+/** Heap of a datagram while it is sent: struct pbuf 16, room for the headers 64, the allocator's header. */
+const SENT_OVERHEAD_BYTES = 16 + 64 + HEADER_BYTES;
+
 /** The class for one program on this stack. */
-export function defineUDP(stack: Stack, heap: Heap): UDPFamily {
+export function defineUDP(stack: Stack, heap: Heap, code: SocketCode): UDPFamily {
   const sockets = new Set<EmulatedUDP>();
-  const program = { stack, heap, sockets, ports: new Set<number>() };
+  const program = { stack, heap, code, sockets, ports: new Set<number>() };
+  class Sdk extends SdkUDP {
+    constructor(options: UDPOptions) {
+      super(program, options);
+    }
+  }
+  class Own extends OwnUDP {
+    constructor(options: UDPOptions) {
+      super(program, options);
+    }
+  }
   return {
-    UDP: class extends EmulatedUDP {
-      constructor(options: UDPOptions) {
-        super(program, options);
-      }
-    },
+    UDP: stack.kind.sockets === "own" ? Own : Sdk,
     get open() {
       return sockets.size;
     },
@@ -194,10 +351,22 @@ function checkOpen(receiver: unknown): asserts receiver is EmulatedUDP {
   HostObject.validate(receiver, EmulatedUDP);
 }
 
+function checkTimeToLive(timeToLive: number): number {
+  if (timeToLive <= 0 || timeToLive > 255) throw new RangeError("invalid timeToLive");
+  return timeToLive;
+}
+
 /** The destination of a datagram, as the program gave it (resolveIP). */
 function readAddress(given: unknown): string {
   const address = dottedAddress(text(given));
   if (address === undefined) throw new RangeError("invalid IP address");
+  return address;
+}
+
+/** The same, and not 0.0.0.0 (addressOf of binding-udp.c). */
+function readSomeAddress(given: unknown): string {
+  const address = readAddress(given);
+  if (address === "0.0.0.0") throw new RangeError("invalid IP address");
   return address;
 }
 
@@ -207,7 +376,9 @@ function readAddress(given: unknown): string {
  */
 const numeric: WireLookup = (address, _options, found) => found(null, address, 4);
 
-/** Multicast, or broadcast to all; a subnet's broadcast address cannot be distinguished from a host's. */
-function isGroup(address: string): boolean {
-  return address === "255.255.255.255" || /^2(2[4-9]|3\d)\./.test(address);
+/** A subnet's broadcast address cannot be distinguished from a host's. */
+const BROADCAST = "255.255.255.255";
+
+function isMulticast(address: string): boolean {
+  return /^2(2[4-9]|3\d)\./.test(address);
 }

@@ -47,6 +47,11 @@ export type WireLookup = (
 export interface WireDatagrams extends EventEmitter {
   bind(options: { port: number; address?: string | undefined }): unknown;
   send(bytes: Uint8Array, port: number, address: string): unknown;
+  address(): { readonly port: number };
+  /** Multicast groups; where it is missing, there are none. */
+  addMembership?(group: string): unknown;
+  dropMembership?(group: string): unknown;
+  setMulticastTTL?(timeToLive: number): unknown;
   close(): unknown;
 }
 

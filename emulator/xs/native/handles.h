@@ -13,6 +13,10 @@
  *   bare <handle>              a TCP without options
  *   listen <handle> <option>…  a listener
  *   accept <handle> <new one>  the next connection of a listener
+ *   udp <handle> <option>…     a UDP socket
+ *   receive <handle>           its oldest datagram: the sender's address and port, and the bytes; nothing if none waits
+ *   send <handle> <address> <port>  followed by the bytes of a datagram
+ *   join, leave <handle> <group>    a multicast group
  *   read <handle> <count>      -1 is everything
  *   write <handle>             followed by the bytes
  *   get <handle> <name>        a property
@@ -29,7 +33,7 @@
 enum { READABLE, WRITABLE, ERROR, END, CALLBACKS };
 enum { HEAD_MAX = 2048 };
 
-typedef enum { TCP, LISTENER } Kind;
+typedef enum { TCP, LISTENER, UDP } Kind;
 
 typedef struct {
 	int handle;

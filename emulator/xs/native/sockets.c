@@ -5,7 +5,7 @@
 #include "sockets.h"
 
 /*
- * `TCP` and `Listener` of the program, as thin as the chip's: each holds its callbacks outside of the
+ * `TCP`, `Listener` and `UDP` of the program, as thin as the chip's: each holds its callbacks outside of the
  * heap and asks the board for the rest. Reading and writing copy from and to the program's view, so
  * that nothing is allocated that is not allocated on the chip.
  */
@@ -17,7 +17,7 @@ enum { TO_READ, TO_WRITE };
 /** The options that the chip's constructors read, in their order. */
 static const char* const OPTION_NAMES[] = {
 	"format", "onReadable", "onWritable", "onError", "onEnd", "from", "address", "host", "port", "nodelay",
-	"keepalive",
+	"keepalive", "timeToLive",
 };
 enum { OPTIONS = sizeof(OPTION_NAMES) / sizeof(OPTION_NAMES[0]) };
 
@@ -315,6 +315,90 @@ static void listenerRead(xsMachine* the)
 	freeFrame(&answer);
 }
 
+/* UDP */
+
+static const char UDP_FORMAT[] = "buffer";
+
+static void udp(xsMachine* the)
+{
+	construct(the, "udp", UDP);
+}
+
+static void udpRead(xsMachine* the)
+{
+	Native* native = nativeOf(the, UDP);
+	char question[HEAD_MAX];
+	size_t addressLength, headLength;
+	Frame answer = ask(the, question, head(question, "receive", native->handle) - 1, NULL, 0);
+	if (answer.length == 0) {
+		freeFrame(&answer);
+		return;
+	}
+	xsVars(1);
+	addressLength = strlen(answer.bytes) + 1;
+	headLength = addressLength + strlen(answer.bytes + addressLength) + 1;
+	xsResult = xsArrayBuffer(answer.bytes + headLength, (xsIntegerValue)(answer.length - headLength));
+	xsVar(0) = xsInteger(atoi(answer.bytes + addressLength));
+	xsSet(xsResult, xsID("port"), xsVar(0));
+	xsVar(0) = xsString(answer.bytes);
+	xsSet(xsResult, xsID("address"), xsVar(0));
+	freeFrame(&answer);
+}
+
+/** Adds an argument that is an address to a question for a socket. */
+static size_t withAddress(xsMachine* the, char* question, const char* word, xsSlot* value, xsSlot* port)
+{
+	char* address = xsToString(*value);	/* conversions may close the socket: first they, then nativeOf */
+	xsIntegerValue number = 0;
+	Native* native;
+	size_t length;
+	if (strlen(address) > HEAD_MAX / 2) xsRangeError("invalid IP address");
+	if (port) {
+		number = xsToInteger(*port);
+		address = xsToString(*value);	/* the conversion may have moved it */
+	}
+	native = nativeOf(the, UDP);
+	length = head(question, word, native->handle);
+	length += (size_t)sprintf(question + length, "%s", address);
+	if (port) length += (size_t)sprintf(question + length, "%c%d%c", 0, number, 0);
+	return length;
+}
+
+static void udpWrite(xsMachine* the)
+{
+	char question[HEAD_MAX];
+	size_t length = withAddress(the, question, "send", &xsArg(1), &xsArg(2));
+	void* from;
+	xsUnsignedValue count;
+	Frame answer;
+	_xsmcGetBuffer(the, &xsArg(0), &from, &count, TO_READ);
+	answer = ask(the, question, length, from, count);
+	freeFrame(&answer);
+}
+
+static void askGroup(xsMachine* the, const char* word)
+{
+	char question[HEAD_MAX];
+	Frame answer = ask(the, question, withAddress(the, question, word, &xsArg(0), NULL), NULL, 0);
+	freeFrame(&answer);
+}
+
+static void udpAdd(xsMachine* the) { askGroup(the, "join"); }
+static void udpRemove(xsMachine* the) { askGroup(the, "leave"); }
+static void udpClose(xsMachine* the) { closeNative(the, UDP, 0); }
+static void udpPort(xsMachine* the) { get(the, "port", UDP); }
+static void udpDropped(xsMachine* the) { get(the, "dropped", UDP); }
+
+static void udpFormat(xsMachine* the)
+{
+	xsResult = xsString(UDP_FORMAT);
+}
+
+static void setUdpFormat(xsMachine* the)
+{
+	if (xsTypeOf(xsArg(0)) != xsStringType || strcmp(xsToString(xsArg(0)), UDP_FORMAT)) xsRangeError("");
+}
+
 void deliverEvent(xsMachine* the, const char* text)
 {
 	int handle, event;
@@ -367,4 +451,17 @@ void installSockets(xsMachine* the)
 	getter(the, &xsVar(0), "port", listenerPort);
 	getter(the, &xsVar(0), "format", listenerFormat);
 	setter(the, &xsVar(0), "format", setListenerFormat);
+
+	xsVar(0) = xsNewHostObject(NULL);
+	xsVar(1) = xsNewHostConstructor(udp, 1, xsVar(0));
+	xsDefine(xsGlobal, xsID("UDP"), xsVar(1), xsDontEnum);
+	method(the, &xsVar(0), "read", udpRead, 0);
+	method(the, &xsVar(0), "write", udpWrite, 3);
+	method(the, &xsVar(0), "add", udpAdd, 1);
+	method(the, &xsVar(0), "remove", udpRemove, 1);
+	method(the, &xsVar(0), "close", udpClose, 0);
+	getter(the, &xsVar(0), "port", udpPort);
+	getter(the, &xsVar(0), "dropped", udpDropped);
+	getter(the, &xsVar(0), "format", udpFormat);
+	setter(the, &xsVar(0), "format", setUdpFormat);
 }

@@ -3,7 +3,7 @@
 
 #include "xsnap.h"
 
-/** Makes `TCP` and `Listener` of the program. */
+/** Makes `TCP`, `Listener` and `UDP` of the program. */
 extern void installSockets(xsMachine* the);
 /** Calls a callback of the program: `<handle> <event> <count>`. */
 extern void deliverEvent(xsMachine* the, const char* text);

@@ -98,6 +98,7 @@ function newcomers(): void {
 const target: Target = {
   TCP: host.TCP,
   Listener: host.Listener,
+  UDP: host.UDP,
   get numbers() {
     return ask("target", "numbers");
   },
@@ -129,6 +130,7 @@ const target: Target = {
     return { address, port, peers };
   },
   refusing: () => wait(["refuse"]),
+  echoing: () => wait(["echo"]),
   connect: port => new RemotePeer(ask("connect", port)),
   quiet: () => wait(["quiet"]),
   until: (what, holds) => wait(["until", what], holds),
@@ -149,6 +151,7 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
     const platform: Partial<BoardPlatform> = {
       TCP: host.TCP,
       Listener: host.Listener,
+      UDP: host.UDP,
       clock: boardClock(),
       link: {
         get address() {

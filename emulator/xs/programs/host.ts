@@ -10,7 +10,7 @@ import type {
   WriteLine,
 } from "../../../firmware/src/platform.ts";
 import { abortLine } from "../../../firmware/src/text/exception.ts";
-import type { ListenerClass, TCPClass } from "../../src/platform.ts";
+import type { ListenerClass, TCPClass, UDPClass } from "../../src/platform.ts";
 
 /**
  * The globals of a program on the engine, beside the language itself (native/handles.h). A program defines
@@ -19,6 +19,7 @@ import type { ListenerClass, TCPClass } from "../../src/platform.ts";
 export interface Host {
   readonly TCP: TCPClass;
   readonly Listener: ListenerClass;
+  readonly UDP: UDPClass;
   readonly board: {
     /** Milliseconds since the board booted; constant within a callback. */
     now(): number;

@@ -7,6 +7,7 @@ import type {
   SerialConstructor,
   SerialPort,
   TCPConstructor,
+  UDPConstructor,
 } from "../../../firmware/src/platform.ts";
 import { MEMORY_FULL } from "../../../firmware/src/text/exception.ts";
 import type { Path, RemoteValue } from "../remote.ts";
@@ -93,6 +94,7 @@ function platform({
   return {
     TCP: host.TCP as unknown as TCPConstructor,
     Listener: host.Listener as unknown as ListenerConstructor,
+    UDP: host.UDP as unknown as UDPConstructor,
     clock: new ChipClock(error => {
       throw error;
     }),

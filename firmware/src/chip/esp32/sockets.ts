@@ -2,10 +2,11 @@
 import Listener from "native/listener";
 import Search from "native/search";
 import TCP from "native/tcp";
+import UDP from "native/udp";
 import type { ResetConnections, Sockets } from "../exports.ts";
 
 /** The sockets of `firmware/native`. */
-export const sockets: Sockets = { TCP, Listener, Search, closesListeners: true };
+export const sockets: Sockets = { TCP, Listener, UDP, Search, closesListeners: true };
 
 const stop = native("bindingStop");
 
