@@ -92,10 +92,20 @@ export function start(
 
   let listening = false;
   const changed = () => {
-    const { address, rssi } = link;
-    proxy.online = address !== undefined;
-    if (address === undefined) return;
-    report({ level: "I", on: "net", ip: address, rssi });
+    const { address: ip, rssi } = link;
+    proxy.online = ip !== undefined;
+    if (ip === undefined) return;
+    const { hostname: name, address: fixed } = proxy.config.network;
+    if (link.configure === undefined) report({ level: "I", on: "net", ip, rssi });
+    else
+      report({
+        level: "I",
+        on: "net",
+        ip,
+        name: name || undefined,
+        by: fixed === undefined ? "dhcp" : "static",
+        rssi,
+      });
     if (proxy.config.adminPort === 0) link.confirm?.(); // no request can do it
     if (listening) return;
     listening = true;
@@ -103,6 +113,7 @@ export function start(
   };
   link.watch(changed);
   changed();
+  link.configure?.(startConfig.config.network);
   const console = new Console(runtime);
   const flushLog = () => console.flush();
   const stop = () => {

@@ -133,10 +133,31 @@ export interface Clock {
   after(ms: number, task: () => void): Cancel;
 }
 
-/** The connection to the network: Wi-Fi on the chip. */
-export interface Link {
-  /** The board's IP address; `undefined` without a network. */
+/** The board's name in the network, and where its address comes from: the key `network` of the configuration. */
+export interface NetworkSettings {
+  /** A DNS label, which the DHCP server gets, too; empty: none. */
+  readonly hostname: string;
+  /** The static IPv4 address, with netmask and gateway; DHCP gives all three if they are absent. */
   readonly address: string | undefined;
+  readonly netmask: string | undefined;
+  readonly gateway: string | undefined;
+  /** IPv4 addresses of DNS servers; those of DHCP if empty. */
+  readonly dns: readonly string[];
+}
+
+/** The connection to the network: Wi-Fi or Ethernet on the chip. */
+export interface Link {
+  /** Absent where the board uses the computer's network. */
+  readonly kind?: "wifi" | "ethernet";
+  /** The board's IPv4 address; `undefined` without a network. */
+  readonly address: string | undefined;
+  /** The interface's MAC address; `undefined` while its driver is not open. */
+  readonly mac?: string | undefined;
+  /** The netmask and the router of the network that the board is in; `undefined` without one. */
+  readonly netmask?: string | undefined;
+  readonly gateway?: string | undefined;
+  /** DNS servers in the order of preference: `NetworkSettings.dns`, or those of DHCP. Absent: not known. */
+  readonly dnsServers?: readonly string[];
   /** Signal strength in dBm; `undefined` without a radio. */
   readonly rssi: number | undefined;
   /** The network's name, if it has one. */
@@ -146,7 +167,12 @@ export interface Link {
   /** Calls `changed` whenever the address appears, disappears or changes. One watcher. */
   watch(changed: () => void): void;
   /**
-   * Joins another network; if that fails for long, or is not confirmed, the previous one again. Absent where the
+   * The first call joins the network. A later one leaves it and joins it again with the new settings, unless only the
+   * DNS servers are new. Absent where the board cannot choose its address.
+   */
+  configure?(network: NetworkSettings): void;
+  /**
+   * Joins another Wi-Fi network; if that fails for long, or is not confirmed, the previous one again. Absent where the
    * board cannot choose its network.
    */
   join?(ssid: string, password: string): void;

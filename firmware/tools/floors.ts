@@ -29,7 +29,7 @@ export const PARTS: readonly Part[] = [
       "checks",
       "proxy",
       "admin",
-      "wifi-link.ts",
+      "link",
       "app.ts",
       "chip",
       "main.ts",

@@ -144,6 +144,9 @@ declare module "mc/ffi" {
     esp_reset_reason(): number;
     esp_wifi_set_ps(arg0: number): number;
     nvs_get_stats(arg0: number, arg1: ArrayBuffer): number;
+    esp_netif_get_handle_from_ifkey(arg0: string): number;
+    esp_netif_get_ip_info(arg0: number, arg1: ArrayBuffer): number;
+    esp_netif_get_dns_info(arg0: number, arg1: number, arg2: ArrayBuffer): number;
   }
 }
 

@@ -27,6 +27,9 @@ declare module "mc/ffi" {
     esp_reset_reason(): number;
     esp_wifi_set_ps(mode: number): number;
     nvs_get_stats(partition: number, stats: ArrayBuffer): number;
+    esp_netif_get_handle_from_ifkey(key: string): number;
+    esp_netif_get_ip_info(handle: number, info: ArrayBuffer): number;
+    esp_netif_get_dns_info(handle: number, kind: number, info: ArrayBuffer): number;
   }
 }
 
@@ -35,8 +38,14 @@ declare module "embedded:network/interface/wifi" {
     constructor(options: { onChanged?: (property: string) => void });
     connect(options: { SSID: string; password?: string }): void;
     disconnect(): void;
+    configure(options: {
+      hostname?: string;
+      static?: { address: string; mask: string; gateway: string } | false;
+    }): void;
+    close(): void;
     readonly connection: number;
     readonly address: string | undefined;
+    readonly MAC: string | undefined;
     readonly RSSI: number | undefined;
   }
 }

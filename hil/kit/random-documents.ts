@@ -113,6 +113,11 @@ const valid = fc
         backends: fc.array(backend, { minLength: 2, maxLength: 4 }),
         listeners: fc.constantFrom<Json>([{ port: 80 }], [{ port: 80 }, { port: 81, mode: "tcp" }]),
         adminHosts: fc.array(name, { maxLength: 4 }),
+        network: fc.constantFrom<Json>(
+          {},
+          { hostname: "potato-2", dns: ["192.168.1.1"] },
+          { address: "192.168.1.50", netmask: "255.255.255.0", gateway: "192.168.1.1" },
+        ),
         balance: fc.constantFrom("weighted-round-robin", "round-robin", "ewma", "first"),
         health,
         routes,

@@ -1,6 +1,7 @@
 import { type Configuration, readConfig } from "../config/config.ts";
 import type { ConfigStore } from "../config/config-store.ts";
 import { hasSameJson } from "../config/document-parts.ts";
+import { isSameAddressing } from "../config/network.ts";
 import type { Config } from "../config/settings.ts";
 import type { TextStore } from "../config/storage.ts";
 import type { Report } from "../log/event.ts";
@@ -12,7 +13,7 @@ import { CrashRecord } from "./crash-record.ts";
 import { type Outcome, refusal } from "./outcome.ts";
 import { noSocketFor, openAll, portsOf } from "./port-plan.ts";
 import { restoreStates, saveStates } from "./runtime-changes.ts";
-import { hasUsableBackend, TRIAL_MS, Trial } from "./trial.ts";
+import { hasUsableBackend, Trial } from "./trial.ts";
 
 /** Delay between a response and the restart that it announces, so that the response arrives. */
 const RESTART_MS = 1000;
@@ -56,7 +57,8 @@ export class RunningConfig {
     restoreStates(proxy, store);
     if (previous === undefined) return;
     const savedAs = hasSameJson(document, builtIn) ? "built-in" : "flash";
-    const before = { active: previous, adminPort: previous.config.adminPort, served: true };
+    const { adminPort, network } = previous.config;
+    const before = { active: previous, adminPort, network, served: true };
     this.#beginTrial(new Trial(parts, before, savedAs));
   }
 
@@ -133,21 +135,24 @@ export class RunningConfig {
     const { listeners, proxy } = this.#parts;
     const ports = portsOf(config);
     if (!listeners.fits(ports)) return this.#acceptForNextStart(document, ports);
-    const { adminPort } = proxy.config;
+    const { adminPort, network } = proxy.config;
     const error = openAll(listeners, ports, adminPort);
     if (error !== undefined) return unchanged(error);
     const running = this.#trial;
     const served = hasUsableBackend(this.#parts);
-    const before = running?.before ?? { active: this.#active, adminPort, served };
+    const before = running?.before ?? { active: this.#active, adminPort, network, served };
     const trial = new Trial(this.#parts, before, savedAs);
-    trial.confirmed = running?.confirmed === true && adminPort === config.adminPort;
+    trial.confirmed =
+      running?.confirmed === true &&
+      adminPort === config.adminPort &&
+      isSameAddressing(network, config.network);
     this.#use({ document, source: "trial" }, config);
     listeners.closeAllBut([...ports, before.adminPort]);
     running?.stop();
     this.#beginTrial(trial);
     this.#startTimer();
     return {
-      done: `in force; it is saved after a trial of ${TRIAL_MS / 1000} s${trial.condition}${this.#dropNext()}`,
+      done: `in force; it is saved after a trial of ${trial.durationMs / 1000} s${trial.condition}${this.#dropNext()}`,
     };
   }
 
@@ -193,7 +198,9 @@ export class RunningConfig {
   }
 
   #use(active: ActiveDocument, config: Config): void {
-    this.#parts.proxy.reconfigure(config);
+    const { platform, proxy } = this.#parts;
+    proxy.reconfigure(config);
+    platform.link.configure?.(config.network);
     this.#active = active;
     this.#suspend();
     this.#crashes.inForce(active.source);
@@ -233,12 +240,12 @@ export class RunningConfig {
     const { configStore, report } = this.#parts;
     this.#trial = trial;
     configStore?.trialBegan();
-    report({ level: "I", on: "config", what: "trial", ms: TRIAL_MS });
+    report({ level: "I", on: "config", what: "trial", ms: trial.durationMs });
   }
 
   #startTimer(): void {
     const trial = this.#trial;
-    trial?.endAfter(TRIAL_MS, () => {
+    trial?.endAfter(trial.durationMs, () => {
       const why = trial.failure;
       if (why === undefined) this.#save(trial);
       else this.#rollBack(trial, why);

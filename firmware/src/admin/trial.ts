@@ -1,11 +1,12 @@
-import type { Cancel, Platform } from "../platform.ts";
+import { isSameAddressing, NETWORK_TRIAL_MS } from "../config/network.ts";
+import type { Cancel, NetworkSettings, Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import type { ActiveDocument } from "./active-document.ts";
 
 /** The request that confirms what is on trial. Without a token any will do: it shows that the board can be reached. */
 export const CONFIRMATION = "a request, with the token if one is set,";
 
-/** Duration of a trial: a document is saved after it. */
+/** Duration of a trial, unless the board gets another name or address: a document is saved after it. */
 export const TRIAL_MS = 30_000;
 
 interface TrialParts {
@@ -18,6 +19,7 @@ export interface BeforeTrial {
   /** The document before the trial, in force again if the trial fails. */
   readonly active: ActiveDocument;
   readonly adminPort: number;
+  readonly network: NetworkSettings;
   /** A backend was usable. */
   readonly served: boolean;
 }
@@ -27,7 +29,7 @@ export class Trial {
   readonly before: BeforeTrial;
   /** How the document is saved: `built-in` by erasing what flash has. */
   readonly savedAs: "flash" | "built-in";
-  /** A confirming request has arrived at the admin port of the document. */
+  /** A confirming request has arrived at the admin port and the address of the document. */
   confirmed = false;
   #parts: TrialParts;
   #exceptions = 0;
@@ -42,7 +44,20 @@ export class Trial {
 
   /** Milliseconds until its end; the timer starts when the network is up. */
   get leftMs(): number {
-    return Math.min(TRIAL_MS, this.#endsMs - this.#parts.platform.clock.now());
+    return Math.min(this.durationMs, this.#endsMs - this.#parts.platform.clock.now());
+  }
+
+  get durationMs(): number {
+    return this.#isReaddressed ? NETWORK_TRIAL_MS : TRIAL_MS;
+  }
+
+  /** The board gets another name or address. */
+  get #isReaddressed(): boolean {
+    const { platform, proxy } = this.#parts;
+    return (
+      platform.link.configure !== undefined &&
+      !isSameAddressing(proxy.config.network, this.before.network)
+    );
   }
 
   /** Calls `ended` after `ms`, and not at the time that was set before. */
@@ -59,7 +74,10 @@ export class Trial {
 
   /** Called when a confirming request has arrived at `port`. */
   confirm(port: number): void {
-    if (port === this.#parts.proxy.config.adminPort) this.confirmed = true;
+    const { platform, proxy } = this.#parts;
+    // Until the network is joined again, requests arrive over the previous address.
+    if (platform.link.address === undefined) return;
+    if (port === proxy.config.adminPort) this.confirmed = true;
   }
 
   /** Called when an exception was logged. */
@@ -76,14 +94,16 @@ export class Trial {
   }
 
   /**
-   * The condition for saving the document that is not met yet, if there is one: a new admin port must have received a
-   * confirming request, or the operator might be locked out.
+   * The condition for saving the document that is not met yet, if there is one: a new admin port or address must have
+   * received a confirming request, or the operator might be locked out.
    */
   get condition(): string {
-    const { adminPort } = this.#parts.proxy.config;
-    return this.confirmed || adminPort === this.before.adminPort || adminPort === 0
-      ? ""
-      : ` if ${CONFIRMATION} arrives at port ${adminPort}`;
+    const { adminPort, network } = this.#parts.proxy.config;
+    if (this.confirmed || adminPort === 0) return "";
+    const places: string[] = [];
+    if (adminPort !== this.before.adminPort) places.push(`port ${adminPort}`);
+    if (this.#isReaddressed) places.push(network.address ?? "the address that DHCP gives then");
+    return places.length === 0 ? "" : ` if ${CONFIRMATION} arrives at ${places.join(" of ")}`;
   }
 }
 

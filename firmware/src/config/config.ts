@@ -3,6 +3,7 @@ import { ipv4, network } from "../net/address.ts";
 import { LISTENERS_MAX } from "../net/connection-budget.ts";
 import { KEYWORDS_MAX } from "../net/keywords.ts";
 import { crossCheck, type GivenDocument } from "./cross-check.ts";
+import { readNetwork } from "./network-reader.ts";
 import { type Complaints, DocumentReader, type Key } from "./reader.ts";
 import {
   ADMIN_HOSTS_MAX,
@@ -97,6 +98,7 @@ export function readConfig(document: unknown): Configuration | Complaints {
       health = readHealth(check, key, DEFAULT_HEALTH);
       return health;
     },
+    network: key => readNetwork(check, key),
     backends: key =>
       check.list(key, undefined, 1, BACKENDS_MAX, (backend, index) =>
         check.object<BackendSettings>(backend, {

@@ -1,6 +1,7 @@
 import type { RedirectStatus } from "../http1/route.ts";
 import type { Keyword } from "../net/keywords.ts";
 import type { ProxyProtocol } from "../net/proxy-protocol.ts";
+import type { NetworkSettings } from "../platform.ts";
 
 /** The protocol that clients of a listener are assumed to speak. */
 export type Mode = "auto" | "http" | "tcp" | "tls";
@@ -137,6 +138,7 @@ export interface Config {
   readonly adminPort: number;
   /** Host names, besides the board's addresses, that the admin port accepts. */
   readonly adminHosts: readonly string[];
+  readonly network: NetworkSettings;
   readonly backends: readonly BackendSettings[];
   readonly balance: StrategyName;
   readonly health: HealthSettings;

@@ -18,10 +18,18 @@ export type ConnectError = Exclude<SocketFailure, "memory">;
  */
 export type Event =
   | { level: "I"; on: "boot"; version: string; build?: string; reset?: string; heap?: number }
-  | { level: "I"; on: "net"; ip: string; rssi?: number }
+  /** The board has an address: from DHCP, or that of the configuration. `name`: its host name. */
+  | {
+      level: "I";
+      on: "net";
+      ip: string;
+      name?: string;
+      by?: "dhcp" | "static";
+      rssi?: number;
+    }
   | { level: "I"; on: "net"; what: "joining"; ssid: string }
   | { level: "I"; on: "net"; what: "leaving"; retryMs: number }
-  | { level: "W"; on: "net"; what: "lost" | "join-failed"; retryMs: number }
+  | { level: "W"; on: "net"; what: "lost" | "join-failed"; retryMs: number; error?: string }
   /** Another network is joined and on trial; it is saved when a request, with the token if one is set, arrives over it. */
   | { level: "I"; on: "net"; what: "trial"; ssid: string; ms: number }
   | { level: "I"; on: "net"; what: "saved"; ssid: string }

@@ -10,15 +10,16 @@ export function trustedBy(networks: readonly string[]): (address: string) => boo
   const ranges = networks.map(network => {
     const [address, bits = "32"] = network.split("/");
     const mask = bits === "0" ? 0 : (-1 << (32 - Number(bits))) >>> 0;
-    return { mask, base: (number(address) & mask) >>> 0 };
+    return { mask, base: (addressNumber(address) & mask) >>> 0 };
   });
   return address => {
     if (ranges.length === 0) return false;
-    const asked = number(address);
+    const asked = addressNumber(address);
     return ranges.some(({ mask, base }) => (asked & mask) >>> 0 === base);
   };
 }
 
-function number(address: string): number {
+/** An IPv4 address as a number of 32 bits. */
+export function addressNumber(address: string): number {
   return address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
 }

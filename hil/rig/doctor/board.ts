@@ -9,7 +9,7 @@ const BANNER_MS = 3_000;
 /** From reset to the firmware's first line: reading 1.5 MB of flash takes less than one second. */
 const FIRMWARE_MS = 10_000;
 
-/** One attempt of the firmware to join: 20 s, and the pause after it (firmware/src/wifi-link.ts). */
+/** One attempt of the firmware to join: 20 s, and the pause after it (firmware/src/link/network-link.ts). */
 const JOIN_MS = 30_000;
 
 /** Failed attempts that are tolerated: the first one after a reset often fails. */

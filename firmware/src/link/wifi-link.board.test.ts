@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { collect, EmulatedLab, echoes, says } from "../../hil/kit/emulated-lab.ts";
+import { collect, EmulatedLab, echoes, says } from "../../../hil/kit/emulated-lab.ts";
 
 test("a new address from DHCP: connections are reset, the log names it, and the board goes on serving", async () => {
   const lab = new EmulatedLab();

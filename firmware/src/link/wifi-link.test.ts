@@ -1,16 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { VirtualClock } from "../../emulator/src/clock.ts";
-import { TextStore } from "./config/storage.ts";
-import type { Event } from "./log/event.ts";
-import type { Storage } from "./platform.ts";
-import {
-  ADDRESS_CHECK_MS,
-  JOIN_TIMEOUT_MS,
-  NETWORK_TRIAL_MS,
-  openWifi,
-  RETRY_MS_MAX,
-  type WiFiDriver,
-} from "./wifi-link.ts";
+import { VirtualClock } from "../../../emulator/src/clock.ts";
+import { NETWORK_DEFAULTS, NETWORK_TRIAL_MS } from "../config/network.ts";
+import { TextStore } from "../config/storage.ts";
+import type { Event } from "../log/event.ts";
+import type { Storage } from "../platform.ts";
+import { ADDRESS_CHECK_MS, JOIN_TIMEOUT_MS, RETRY_MS_MAX } from "./network-link.ts";
+import { openWifi, type WiFiDriver } from "./wifi-link.ts";
 
 const HOME = { ssid: "home", password: "password-1" };
 const LINK_LOCAL = "fe80::1";
@@ -20,6 +15,9 @@ class Driver implements WiFiDriver {
   connection = 200;
   address: string | undefined;
   RSSI = -50;
+  MAC = "24:0a:c4:00:00:01";
+  /** The options of each `configure`, and how many networks the driver was told to join before. */
+  readonly settings: { options: object; connects: number }[] = [];
   /** The networks that it was told to join. */
   readonly connects: object[] = [];
   onChanged!: (property: string) => void;
@@ -29,6 +27,16 @@ class Driver implements WiFiDriver {
     this.connects.push(options);
     this.connection = 300;
   }
+
+  /** The error that `configure` throws. */
+  refusal: string | undefined;
+
+  configure(options: object): void {
+    if (this.refusal !== undefined) throw new Error(this.refusal);
+    this.settings.push({ options, connects: this.connects.length });
+  }
+
+  close(): void {}
 
   disconnect(): void {
     this.connection = 200;
@@ -61,10 +69,12 @@ const MEMORY = () => {
   };
 };
 
-function link(given = HOME, storage: Storage = MEMORY().storage) {
+function link(given = HOME, storage: Storage = MEMORY().storage, refusal?: string) {
   const clock = new VirtualClock();
   const events: Event[] = [];
   const driver = new Driver();
+  driver.refusal = refusal;
+  let drivers = 0;
   const changes: (string | undefined)[] = [];
   const report = (event: Event) => events.push(event);
   let awake = 0;
@@ -73,6 +83,7 @@ function link(given = HOME, storage: Storage = MEMORY().storage) {
       WiFi: class {
         constructor({ onChanged }: { onChanged(property: string): void }) {
           driver.onChanged = onChanged;
+          drivers++;
           // biome-ignore lint/correctness/noConstructorReturn: there is one driver, which the test moves.
           return driver;
         }
@@ -81,13 +92,28 @@ function link(given = HOME, storage: Storage = MEMORY().storage) {
       report,
       store: new TextStore(storage, report),
       stayAwake: () => awake++,
+      state: () => ({
+        netmask: "255.255.255.0",
+        gateway: "10.0.0.1",
+        dnsServers: ["10.0.0.1", "10.0.0.2"],
+      }),
     },
     given,
   );
   opened.watch(() => changes.push(opened.address));
+  opened.configure!(NETWORK_DEFAULTS);
   const said = () =>
     events.map(event => ("what" in event ? `${event.on} ${event.what}` : event.on));
-  return { clock, events, driver, link: opened, changes, said, awake: () => awake };
+  return {
+    clock,
+    events,
+    driver,
+    link: opened,
+    changes,
+    said,
+    awake: () => awake,
+    opened: () => drivers,
+  };
 }
 
 test("it joins, keeps the radio awake, reports the address, and saves the network", () => {
@@ -310,4 +336,78 @@ test("the first network of a board needs no trial", () => {
   wifi.join!("home", "password-1");
   driver.joins("10.0.0.7");
   expect([wifi.onTrial, entries.get("ssid")]).toEqual([false, "home"]);
+});
+
+describe("the name and the address of the configuration", () => {
+  const FIXED = {
+    ...NETWORK_DEFAULTS,
+    address: "10.0.0.50",
+    netmask: "255.255.255.0",
+    gateway: "10.0.0.1",
+  };
+  const STATIC = { address: "10.0.0.50", mask: "255.255.255.0", gateway: "10.0.0.1" };
+
+  test("go to the driver before it joins", () => {
+    const { driver } = link();
+    expect(driver.settings).toEqual([{ options: { hostname: "hot-potato" }, connects: 0 }]);
+  });
+
+  test("are used after the network is left and joined again, and DHCP after them", async () => {
+    const { clock, driver, link: wifi, said, changes } = link();
+    driver.joins("10.0.0.7");
+    wifi.configure!(FIXED);
+    expect([wifi.address, said().at(-1), driver.settings.length]).toEqual([
+      undefined,
+      "net leaving",
+      1,
+    ]);
+    await clock.run({ ms: 3000 });
+    driver.joins("10.0.0.50");
+    wifi.configure!(NETWORK_DEFAULTS);
+    await clock.run({ ms: 3000 });
+    expect(driver.settings.slice(1)).toEqual([
+      { options: { hostname: "hot-potato" }, connects: 1 },
+      { options: { static: STATIC }, connects: 1 },
+      { options: { hostname: "hot-potato" }, connects: 2 },
+      { options: { static: false }, connects: 2 },
+    ]);
+    expect(changes).toEqual(["10.0.0.7", undefined, "10.0.0.50", undefined]);
+  });
+
+  test("stay as they are when only DNS servers change, and those are used at once", () => {
+    const { driver, link: wifi } = link();
+    driver.joins("10.0.0.7");
+    expect(wifi.dnsServers).toEqual(["10.0.0.1", "10.0.0.2"]);
+    wifi.configure!({ ...NETWORK_DEFAULTS, dns: ["9.9.9.9"] });
+    expect([wifi.address, wifi.dnsServers]).toEqual(["10.0.0.7", ["9.9.9.9"]]);
+    expect(driver.connects).toHaveLength(1);
+  });
+
+  test("that the driver refuses are a failed attempt with the driver's words, and it is opened anew", async () => {
+    const { clock, driver, events, opened } = link();
+    driver.refusal = "set hostname failed";
+    driver.drops();
+    await clock.run({ ms: 3000 });
+    expect(events.at(-1)).toMatchObject({ what: "joining" }); // they were accepted before
+    const again = link(HOME, MEMORY().storage, "set hostname failed");
+    expect(again.events.at(-1)).toMatchObject({
+      what: "join-failed",
+      error: "Error: set hostname failed",
+    });
+    again.driver.refusal = undefined;
+    await again.clock.run({ ms: 2000 });
+    expect([again.opened(), again.driver.connects.length, opened()]).toEqual([2, 1, 1]);
+  });
+});
+
+test("what DHCP has set is asked for only while there is an address", () => {
+  const { driver, link: wifi } = link();
+  expect([wifi.netmask, wifi.gateway, wifi.dnsServers]).toEqual([undefined, undefined, []]);
+  driver.joins("10.0.0.7");
+  expect([wifi.kind, wifi.mac, wifi.netmask, wifi.gateway]).toEqual([
+    "wifi",
+    "24:0a:c4:00:00:01",
+    "255.255.255.0",
+    "10.0.0.1",
+  ]);
 });
