@@ -45,7 +45,7 @@ interface UDPProgram {
   readonly ports: Set<number>;
 }
 
-/** What a kind of C code does in its own way. */
+/** Bounds and sizes in which the two kinds of C code differ. */
 interface UDPBounds {
   /** Heap of an open socket; about. */
   readonly socketBytes: number;
