@@ -218,10 +218,12 @@ export class OwnConnection implements PcbOwner, PipedConnection {
   write(bytes: Uint8Array): number {
     const pcb = this.#pcb!;
     const { segmentBytes } = this.#own.stack.kind;
-    const count = Math.min(bytes.byteLength, this.writable);
+    const { byteLength } = bytes;
+    const count = Math.min(byteLength, this.writable);
     let taken = 0;
     while (taken < count) {
-      const piece = bytes.subarray(taken, Math.min(count, taken + segmentBytes));
+      const end = Math.min(count, taken + segmentBytes);
+      const piece = end - taken === byteLength ? bytes : bytes.subarray(taken, end);
       if (!pcb.write(piece)) {
         this.#waitForMemory();
         break;

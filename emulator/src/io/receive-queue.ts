@@ -34,7 +34,9 @@ export class ReceiveQueue {
     while (filled < view.byteLength) {
       const segment = this.#segments[0];
       const count = Math.min(view.byteLength - filled, segment.byteLength - this.#offset);
-      segment.copy(view, filled, this.#offset, this.#offset + count);
+      // Most programs read a segment at once: without a view of a part of it.
+      if (count === segment.byteLength) view.set(segment, filled);
+      else segment.copy(view, filled, this.#offset, this.#offset + count);
       filled += count;
       this.#advance(count, onFreed);
     }

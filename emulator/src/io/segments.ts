@@ -40,7 +40,7 @@ export class Segments {
     const { segmentBytes, segmentsQueuedMax } = this.#limits;
     const segments = this.#segments;
     if (segments.length >= segmentsQueuedMax) return false;
-    const last = inTail ? segments.at(-1) : undefined;
+    const last = inTail ? segments[segments.length - 1] : undefined;
     const room = last === undefined ? 0 : last.capacity - last.bytes;
     const filled = Math.min(bytes, room);
     const fresh = Math.ceil((bytes - filled) / segmentBytes);
@@ -56,7 +56,7 @@ export class Segments {
 
   /** The last segment leaves: it gives back the memory that it does not use. The firmware's own sockets have it so. */
   trim(): void {
-    const last = this.#segments.at(-1);
+    const last = this.#segments[this.#segments.length - 1];
     if (last === undefined || last.capacity - last.bytes < TRIM_BYTES_MIN) return;
     this.#account.hold(last.bytes - last.capacity);
     last.capacity = last.bytes;
@@ -76,8 +76,11 @@ export class Segments {
   }
 
   #free(count: number): void {
-    for (const { capacity } of this.#segments.splice(0, count)) {
-      this.#account.hold(-capacity - SEGMENT_OVERHEAD_BYTES);
-    }
+    const segments = this.#segments;
+    let heap = 0;
+    for (let i = 0; i < count; i++) heap += segments[i].capacity + SEGMENT_OVERHEAD_BYTES;
+    if (count === segments.length) segments.length = 0;
+    else segments.splice(0, count);
+    this.#account.hold(-heap);
   }
 }
