@@ -34,7 +34,7 @@ const overHttp = {
   ...watch,
 };
 const health: fc.Arbitrary<Document> = fc.oneof(
-  fc.record({ check: fc.constantFrom("tcp", "none"), ...watch }),
+  fc.record({ check: fc.constantFrom("tcp", "tls", "none"), ...watch }),
   fc.record(overHttp, { requiredKeys: ["check"] }),
 );
 

@@ -59,6 +59,7 @@ function lock() {
 
 // HAProxy's codes of checks in words.
 const CODES = { L4OK: "accepts connections", L4CON: "refuses connections", L4TOUT: "no connection in time",
+  L6OK: "answers TLS", L6RSP: "no valid TLS answer", L6TOUT: "no TLS answer in time",
   L7OK: "check passed", L7OKC: "asks for no new sessions", L7RSP: "no valid answer", L7TOUT: "no answer in time", L7STS: "check failed" };
 const STATES = { down: "takes no sessions until its checks pass",
   ejected: "failed requests: takes none for a while", drain: "takes no new sessions", maint: "takes no sessions, is not checked" };

@@ -2,12 +2,15 @@ import type { HealthSettings } from "../config/settings.ts";
 
 /**
  * The result of a health check, or of a request that counts as one, in HAProxy's codes: `L4` concerns the connection,
- * `L7` the response, whose status follows the slash.
+ * `L6` the answer to a TLS hello, `L7` the response, whose status follows the slash.
  */
 export type CheckCode =
   | "L4OK"
   | "L4CON"
   | "L4TOUT"
+  | "L6OK"
+  | "L6RSP"
+  | "L6TOUT"
   | "L7RSP"
   | "L7TOUT"
   | `L7${"OK" | "OKC" | "STS"}/${number}`;

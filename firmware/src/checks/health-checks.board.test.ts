@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { reply } from "../../../backends/src/http.ts";
 import { EmulatedLab, ENGINE, says } from "../../../hil/kit/emulated-lab.ts";
 import { type HttpBackend, httpBackend, named } from "../../../hil/kit/http-backend.ts";
+import { readHello } from "../net/tls-hello.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const GET_ONCE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
@@ -313,6 +314,94 @@ describe("a backend with health of its own", () => {
     expect(changes(lab)).toEqual(["a down L7STS/500"]); // the path still stands there, so it is refused
     runtime.setKey("backends[0].health", { check: "none" });
     expect(changes(lab)).toEqual(["a down L7STS/500", "a up"]);
+  });
+});
+
+describe("a TLS check", () => {
+  /** A ServerHello of TLS 1.2 with its record, up to the random bytes. */
+  const HELLO = Buffer.from(`160303004a0200004603036a${"11".repeat(31)}00`, "hex");
+  const FATAL_ALERT = Buffer.from("15030300020228", "hex");
+  const UNKNOWN_NAME_WARNING = Buffer.from("15030300020170", "hex");
+
+  /** What the check of a backend that answers with `answer` finds, and the hello that it has sent. */
+  async function checkedBy(answer: (socket: MockSocket) => void, health: object = {}) {
+    const lab = new EmulatedLab();
+    let received = Buffer.alloc(0);
+    lab.backend("a", socket => {
+      let answered = false;
+      received = Buffer.alloc(0);
+      socket.on("error", () => {});
+      socket.on("end", () => socket.end());
+      socket.on("data", (bytes: Buffer) => {
+        received = Buffer.concat([received, bytes]);
+        if (!answered) answer(socket);
+        answered = true;
+      });
+    });
+    await lab.serve({ health: { check: "tls", timeoutMs: 1000, ...health } });
+    await lab.clock.run({ ms: 3000 });
+    const hello = readHello(received);
+    if (typeof hello === "string") throw new Error(`the check has sent ${hello}`);
+    const { code, up } = lab.app!.proxy.pool.backends[0].health;
+    return { hello, found: `${up ? "up" : "down"} ${code}`, lab };
+  }
+
+  test.each<[string, (socket: MockSocket) => void, string]>([
+    ["a ServerHello", socket => socket.write(HELLO), "up L6OK"],
+    [
+      "a ServerHello byte by byte",
+      socket => {
+        for (const byte of HELLO) socket.write(Buffer.of(byte));
+      },
+      "up L6OK",
+    ],
+    [
+      "a warning about the name, then a ServerHello",
+      socket => {
+        socket.write(UNKNOWN_NAME_WARNING);
+        socket.write(HELLO);
+      },
+      "up L6OK",
+    ],
+    [
+      "half a ServerHello's record head",
+      socket => socket.write(HELLO.subarray(0, 3)),
+      "down L6TOUT",
+    ],
+    ["half of it and a close", socket => socket.end(HELLO.subarray(0, 3)), "down L6RSP"],
+    ["an alert", socket => socket.write(FATAL_ALERT), "down L6RSP"],
+    [
+      "nothing but warnings",
+      socket => {
+        for (let i = 0; i < 100; i++) socket.write(UNKNOWN_NAME_WARNING);
+      },
+      "down L6RSP",
+    ],
+    ["HTTP", socket => socket.write(reply("no TLS here", { status: "400 Bad" })), "down L6RSP"],
+    ["silence", () => {}, "down L6TOUT"],
+    ["a close", socket => socket.end(), "down L6RSP"],
+    ["a reset", socket => socket.resetAndDestroy(), "down L6RSP"],
+  ])("that is answered with %s", async (_, answer, found) => {
+    expect((await checkedBy(answer)).found).toBe(found);
+  });
+
+  test("sends the name that is given, without its port, and none for an address", async () => {
+    const names = [];
+    for (const host of ["nas.home", "nas.home:8443", "192.168.1.9", undefined]) {
+      const { hello } = await checkedBy(socket => socket.write(HELLO), host ? { host } : {});
+      names.push(hello.serverName);
+    }
+    expect(names).toEqual(["nas.home", "nas.home", undefined, undefined]);
+  });
+
+  test("of a backend that refuses, or is a black hole, ends as a check by tcp does", async () => {
+    const lab = new EmulatedLab();
+    lab.backend("refuses", says("x")).stop();
+    lab.backend("hole", says("x"));
+    lab.network.vanish("hole");
+    await lab.serve({ health: { check: "tls", timeoutMs: 1000 } });
+    await lab.clock.run({ ms: 10_000 });
+    expect(changes(lab)).toEqual(["refuses down L4CON", "hole down L4TOUT"]);
   });
 });
 

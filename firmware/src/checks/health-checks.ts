@@ -154,7 +154,7 @@ export class HealthChecks {
   #record(backend: Backend, code: CheckCode): void {
     const { health } = backend;
     const nowMs = this.#now();
-    const isPass = code === "L4OK" || code.startsWith("L7OK");
+    const isPass = code === "L4OK" || code === "L6OK" || code.startsWith("L7OK");
     const change = isPass ? health.passed(code, nowMs) : health.failed(code, nowMs);
     this.#reportChange(backend, change);
     if (change === "up" && health.wantsDrain) this.#reportChange(backend, "drain");

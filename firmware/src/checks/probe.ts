@@ -6,9 +6,11 @@ import { bodyOf, responseFraming } from "../http1/framing.ts";
 import type { Head } from "../http1/head.ts";
 import type { HeadPool } from "../http1/head-pool.ts";
 import type { Report } from "../log/event.ts";
+import { ipv4 } from "../net/address.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { Keywords, type Scan } from "../net/keywords.ts";
 import { proxyHeader } from "../net/proxy-protocol.ts";
+import { clientHello, readServerHello } from "../net/tls-probe.ts";
 import type { Cancel, Platform } from "../platform.ts";
 import { ascii } from "../text/ascii.ts";
 import { exceptionText } from "../text/exception.ts";
@@ -41,6 +43,11 @@ export interface ProbeContext {
   readonly report: Report;
 }
 
+/** Most bytes of the answer to a TLS hello that are examined: those of the ServerHello's head behind a few warnings. */
+const TLS_ANSWER_BYTES_MAX = 64;
+
+const NO_BYTES = new Uint8Array(0);
+
 /** Length of a body that is searched for the expected text, in bytes. */
 const BODY_SEARCH_MAX = 16_384;
 
@@ -60,7 +67,10 @@ export class Probe implements EndpointOwner {
   #done: ((code: CheckCode | undefined) => void) | undefined;
   #endpoint: Endpoint | undefined;
   #timeout: Cancel | undefined;
+  /** Once the request of an HTTP check is sent. */
   #head: Head | undefined;
+  /** Once the hello of a TLS check is sent: its answer so far. */
+  #answer: Uint8Array | undefined;
   #body: Body | undefined;
   #scan: Scan | undefined;
   #searched = 0;
@@ -80,7 +90,7 @@ export class Probe implements EndpointOwner {
     try {
       this.#endpoint = new Endpoint(context.platform, backend.settings, this);
       this.#timeout = clock.after(backend.settings.health.timeoutMs, () =>
-        this.#finish(this.#head === undefined ? "L4TOUT" : "L7TOUT"),
+        this.#finish(`${this.#layer}TOUT`),
       );
     } catch {
       // The board has no free socket, or no network.
@@ -101,7 +111,7 @@ export class Probe implements EndpointOwner {
   /** Received bytes also show that the connection is established; see `Connector.onReady`. */
   onReady(endpoint: Endpoint): void {
     const isConnected = endpoint.connected || endpoint.readable > 0;
-    if (isConnected && this.#head === undefined) this.#connected(endpoint);
+    if (isConnected && this.#layer === "L4") this.#connected(endpoint);
     while (this.#endpoint !== undefined && endpoint.readable > 0) this.#read(endpoint);
     if (this.#endpoint !== undefined && endpoint.ended) this.#closed(endpoint);
   }
@@ -110,9 +120,15 @@ export class Probe implements EndpointOwner {
   #closed({ failure }: Endpoint): void {
     if (failure === undefined) this.#body?.closed();
     if (failure === "memory") this.#finish(undefined);
-    else if (this.#head === undefined) this.#finish(failure === "timeout" ? "L4TOUT" : "L4CON");
+    else if (this.#layer === "L4") this.#finish(failure === "timeout" ? "L4TOUT" : "L4CON");
     else if (this.#body?.done) this.#judgeBody();
-    else this.#finish("L7RSP");
+    else this.#finish(`${this.#layer}RSP`);
+  }
+
+  /** What is checked now: the connection, or what the backend answers. */
+  get #layer(): "L4" | "L6" | "L7" {
+    if (this.#head !== undefined) return "L7";
+    return this.#answer === undefined ? "L4" : "L6";
   }
 
   failed(error: unknown): void {
@@ -121,12 +137,17 @@ export class Probe implements EndpointOwner {
     this.#finish(undefined);
   }
 
-  /** A TCP check ends here, an HTTP check sends its request. */
+  /** A TCP check ends here, the others send their hello or their request. */
   #connected(endpoint: Endpoint): void {
     const { address, port, proxyProtocol, health } = this.#backend.settings;
     if (proxyProtocol !== "none") endpoint.write(proxyHeader(proxyProtocol));
     if (health.check === "tcp") {
       this.#finish("L4OK");
+      return;
+    }
+    if (health.check === "tls") {
+      endpoint.write(clientHello(serverName(health.host ?? address)));
+      this.#answer = NO_BYTES;
       return;
     }
     const request = [
@@ -144,8 +165,20 @@ export class Probe implements EndpointOwner {
     const { scratch } = this.#context;
     const piece = scratch.subarray(0, Math.min(endpoint.readable, scratch.byteLength));
     endpoint.read(piece);
-    if (this.#body === undefined) this.#readHead(this.#head!, piece);
+    if (this.#answer !== undefined) this.#readAnswer(this.#answer, piece);
+    else if (this.#body === undefined) this.#readHead(this.#head!, piece);
     else this.#readBody(this.#body, piece);
+  }
+
+  #readAnswer(before: Uint8Array, piece: Uint8Array): void {
+    const added = piece.subarray(0, TLS_ANSWER_BYTES_MAX - before.byteLength);
+    const answer = new Uint8Array(before.byteLength + added.byteLength);
+    answer.set(before);
+    answer.set(added, before.byteLength);
+    this.#answer = answer;
+    const found = readServerHello(answer);
+    if (found === "more" && answer.byteLength < TLS_ANSWER_BYTES_MAX) return;
+    this.#finish(found === "server-hello" ? "L6OK" : "L6RSP");
   }
 
   #readHead(head: Head, piece: Uint8Array): void {
@@ -206,4 +239,11 @@ export class Probe implements EndpointOwner {
     this.cancel();
     done?.(code);
   }
+}
+
+/** The name of `host`, which may have a port, for a TLS hello; an address is none (RFC 6066 section 3). */
+function serverName(host: string): string | undefined {
+  const colon = host.indexOf(":");
+  const name = colon < 0 ? host : host.slice(0, colon);
+  return ipv4().test(name) ? undefined : name;
 }

@@ -168,6 +168,14 @@ describe("configuration", () => {
       'health.path: has an effect only with check "http"; check is "tcp"',
     ],
     [
+      { backends, health: { check: "tcp", host: "a.home" } },
+      'health.host: has an effect only with check "http" or "tls"; check is "tcp"',
+    ],
+    [
+      { backends, health: { check: "tls", host: "a.home", path: "/up" } },
+      'health.path: has an effect only with check "http"; check is "tls"',
+    ],
+    [
       { backends: [...backends, { ...backends[0], health: { path: "up" } }] },
       'backends[1].health.path: is "up"; wanted a path such as /health',
     ],
@@ -357,6 +365,7 @@ describe("configuration", () => {
     { health: {} },
     { health: { check: "http", path: "/up", status: "200" } },
     { health: { check: "none", rise: 1 } },
+    { health: { check: "tls", host: "a.home" } },
   ])("a backend may have %j", settings => {
     expect(complaints({ backends: [{ ...backends[0], ...settings }] })).toEqual([]);
   });
@@ -546,7 +555,7 @@ describe("any document", () => {
     balance: text(
       /^(round-robin|weighted-round-robin|least-connections|two-choices|ewma|source-hash|first|q-learning)$/,
     ),
-    "health.check": text(/^(tcp|http|none)$/),
+    "health.check": text(/^(tcp|tls|http|none)$/),
     "health.path": text(/^\/[!-~]{0,127}$/),
     "health.host": maybe(text(/^[a-z0-9.:-]{1,253}$/i)),
     "health.status": text(/^[1-5]\d\d[-,\d]*$/),

@@ -209,7 +209,7 @@ export function readConfig(document: unknown): Configuration | Complaints {
 function readHealth(check: DocumentReader, key: Key, base: HealthSettings): HealthSettings {
   if (key.value === undefined) return base;
   return check.object<HealthSettings>(key, {
-    check: k => check.word(k, base.check, ["tcp", "http", "none"]),
+    check: k => check.word(k, base.check, ["tcp", "tls", "http", "none"]),
     path: k => check.text(k, base.path, () => /^\/[!-~]{0,127}$/, "a path such as /health"),
     host: k =>
       k.value === undefined

@@ -99,7 +99,7 @@ export function crossCheck(check: DocumentReader, config: Config, given: GivenDo
   }
 }
 
-/** What only HTTP checks use. */
+/** What only HTTP checks use, and `host`, which TLS checks use as well. */
 const HTTP_KEYS = Object.freeze(["path", "host", "status", "body"]);
 
 function healthCheck(check: DocumentReader, config: Config, given: GivenDocument): void {
@@ -151,12 +151,15 @@ function effectFaults(
   health: HealthSettings,
   backends: readonly BackendSettings[],
 ): void {
-  if (given === undefined || health.check === "http") return;
-  if (backends.some(backend => backend.health.check === "http")) return;
+  if (given === undefined) return;
   for (const key of HTTP_KEYS) {
-    if (!(key in given)) continue;
+    const isUsed = ({ check }: HealthSettings) =>
+      check === "http" || (check === "tls" && key === "host");
+    if (!(key in given) || isUsed(health)) continue;
+    if (backends.some(backend => isUsed(backend.health))) continue;
+    const wanted = key === "host" ? '"http" or "tls"' : '"http"';
     check.complain(
-      `${path}.${key}: has an effect only with check "http"; check is "${health.check}"`,
+      `${path}.${key}: has an effect only with check ${wanted}; check is "${health.check}"`,
     );
   }
 }

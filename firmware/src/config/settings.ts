@@ -86,11 +86,11 @@ export interface RouteRule {
 
 /** Settings of the health checks of a backend. */
 export interface HealthSettings {
-  /** `tcp`: a connection is accepted; `http`: the response is as expected; `none`: no checks. */
-  readonly check: "tcp" | "http" | "none";
+  /** `tcp`: a connection is accepted; `tls`: a ServerHello comes; `http`: the response is as expected; `none`: no checks. */
+  readonly check: "tcp" | "tls" | "http" | "none";
   /** Path of HTTP checks. */
   readonly path: string;
-  /** Host field of HTTP checks; the backend's address if absent. */
+  /** Host field of HTTP checks, and server name of TLS checks; the backend's address if absent. */
   readonly host: string | undefined;
   /** Expected statuses and ranges: `200-399` or `200,204`. */
   readonly status: string;
