@@ -47,6 +47,8 @@ export interface BoardOptions {
    * serial port takes no time, nor does `boot`.
    */
   pacedConsole?: boolean;
+  /** The network carries multicast, and the board's own UDP sockets can join groups. */
+  multicast?: boolean;
   /** A board that stopped by itself boots again, as the chip does; else it waits for `boot`. */
   reboots?: boolean;
   /** The board's flash; by default one in memory. */
@@ -86,6 +88,7 @@ export class Board {
   #starting: Cancel | undefined;
   #console: Console;
   #reboots: boolean;
+  #multicast: boolean;
   #random: () => number;
   #startMs = 0;
   #alarms: Alarms;
@@ -100,6 +103,7 @@ export class Board {
     this.clock = clock;
     this.#random = options.random;
     this.#reboots = options.reboots === true;
+    this.#multicast = options.multicast === true && kind.sockets === "own";
     this.#onException = options.onException ?? (() => {});
     const { pacedConsole = false, onLine } = options;
     this.#uart = new Uart(clock, { paced: pacedConsole });
@@ -255,6 +259,7 @@ export class Board {
       link: this.#link(),
       connectionsMax: this.kind.connectionsMax,
       closesListeners: family.code.closesListeners,
+      multicast: this.#multicast,
       vitals: this.#vitals(),
       takeHeap: bytes => this.heap.take(bytes),
       random: this.#random,

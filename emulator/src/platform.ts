@@ -25,6 +25,8 @@ export interface BoardPlatform {
   readonly connectionsMax: number;
   /** A listener can be closed at any time. With the SDK's sockets that may end the board. */
   readonly closesListeners: boolean;
+  /** UDP sockets can join multicast groups. */
+  readonly multicast: boolean;
   readonly vitals: Vitals;
   /** Takes memory until the reset; false when there is not so much (malloc returns NULL). */
   takeHeap(bytes: number): boolean;

@@ -21,6 +21,7 @@ interface Start {
   readonly network: { readonly address: string | undefined; readonly rssi: number };
   readonly connectionsMax: number;
   readonly closesListeners: boolean;
+  readonly multicast: boolean;
 }
 
 /** An engine with sockets of its own, and the network that they are plugged into: emulator/lwip. */
@@ -75,13 +76,13 @@ export function xsProgram(
       const kind = sockets !== undefined || hasOwnSockets(board) ? "own" : "sdk";
       machine = machineWith(name, surroundings, heap, sockets?.engine, kind);
       platform = sockets?.boot(machine, board) ?? board;
-      const { link, connectionsMax, closesListeners } = platform;
+      const { link, connectionsMax, closesListeners, multicast } = platform;
       onAbort(platform, machine);
       platform.onEnd(() => {
         sockets?.end();
         machine!.end();
       });
-      const start: Start = { network: network(), connectionsMax, closesListeners };
+      const start: Start = { network: network(), connectionsMax, closesListeners, multicast };
       call("start", { ...settings, ...start });
       link.watch(() => call("network", network()));
     },

@@ -8,6 +8,7 @@ import type { Configuration } from "./config/config.ts";
 import { ConfigStore } from "./config/config-store.ts";
 import { DOCUMENT_BYTES_MAX, documentBytesMax } from "./config/document-parts.ts";
 import { TextStore } from "./config/storage.ts";
+import { Responder } from "./dns/responder.ts";
 import { formatLine, type Report } from "./log/event.ts";
 import { Log } from "./log/log.ts";
 import { Listeners } from "./net/listeners.ts";
@@ -81,20 +82,34 @@ export function start(
     else proxy.accept(port, connection);
   });
   const parts = { platform, proxy, store, configStore, report };
+  let responder: Responder | undefined;
+  /** The network or the configuration has changed: the board's name may have to. */
+  const advertise = () => {
+    const { network, adminPort, listeners } = proxy.config;
+    if (responder === undefined && (!platform.multicast || network.hostname === "")) return;
+    responder ??= new Responder({ platform, report, scratch: proxy.shared.scratch });
+    const texts = [`version=${VERSION}`, `build=${build ?? ""}`, `admin=${adminPort}`];
+    responder.update({ hostname: network.hostname, adminPort, port: listeners[0].port, texts });
+  };
   const running = new RunningConfig({
     ...parts,
     listeners,
     startConfig,
     builtIn: builtIn.document,
+    changed: advertise,
   });
-  runtime = new RuntimeApi({ ...parts, log, running, build, token: given.token });
+  const localName = () => responder?.name;
+  runtime = new RuntimeApi({ ...parts, log, running, build, token: given.token, localName });
   const server = new AdminServer(runtime);
 
   let listening = false;
   const changed = () => {
     const { address: ip, rssi } = link;
     proxy.online = ip !== undefined;
-    if (ip === undefined) return;
+    if (ip === undefined) {
+      advertise();
+      return;
+    }
     const { hostname: name, address: fixed } = proxy.config.network;
     if (link.configure === undefined) report({ level: "I", on: "net", ip, rssi });
     else
@@ -107,9 +122,11 @@ export function start(
         rssi,
       });
     if (proxy.config.adminPort === 0) link.confirm?.(); // no request can do it
-    if (listening) return;
-    listening = true;
-    running.start();
+    if (!listening) {
+      listening = true;
+      running.start();
+    }
+    advertise();
   };
   link.watch(changed);
   changed();
@@ -117,6 +134,7 @@ export function start(
   const console = new Console(runtime);
   const flushLog = () => console.flush();
   const stop = () => {
+    responder?.stop();
     listeners.stop();
     running.stop();
     proxy.stop();

@@ -342,6 +342,11 @@ export interface Platform {
    * what an announcement under way still points to (modules/io/socket/lwip/tcp.c).
    */
   readonly closesListeners?: boolean;
+  /**
+   * UDP sockets can join multicast groups: without that the board has no name by multicast DNS. Absent with the SDK's sockets,
+   * which change groups beside lwIP's task, or not at all.
+   */
+  readonly multicast?: boolean;
   readonly clock: Clock;
   readonly link: Link;
   readonly vitals: Vitals;

@@ -41,6 +41,8 @@ export interface EmulatedLabOptions {
   reboots?: boolean;
   /** The serial line has its speed; without it, lines take no time. */
   pacedConsole?: boolean;
+  /** The network carries multicast: the board has a name by multicast DNS. */
+  multicast?: boolean;
 }
 
 export type Engine = "node" | "xs";
@@ -118,6 +120,7 @@ export class EmulatedLab {
       flash: options.flash,
       reboots: options.reboots,
       pacedConsole: options.pacedConsole,
+      multicast: options.multicast,
     });
   }
 

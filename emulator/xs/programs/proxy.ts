@@ -27,6 +27,7 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
     network: Network;
     connectionsMax: number;
     closesListeners: boolean;
+    multicast: boolean;
   }) => {
     const outcome = readConfig(value.document);
     if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
@@ -90,7 +91,8 @@ function seen(value: unknown): RemoteValue {
 function platform({
   connectionsMax,
   closesListeners,
-}: Pick<Platform, "connectionsMax" | "closesListeners">): Platform {
+  multicast,
+}: Pick<Platform, "connectionsMax" | "closesListeners" | "multicast">): Platform {
   return {
     TCP: host.TCP as unknown as TCPConstructor,
     Listener: host.Listener as unknown as ListenerConstructor,
@@ -112,6 +114,7 @@ function platform({
     },
     connectionsMax,
     closesListeners,
+    multicast,
     vitals: {
       get resetReason() {
         return ask("reset-reason");

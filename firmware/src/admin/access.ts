@@ -25,9 +25,9 @@ export const ECHO_MAX = 60;
 const BEARER = "bearer ";
 
 /** The answer to a request that a page of another site has sent; `undefined` for any other request. */
-export function refusedSite({ proxy }: RuntimeApi, request: AdminRequest): AdminAnswer | undefined {
+export function refusedSite(runtime: RuntimeApi, request: AdminRequest): AdminAnswer | undefined {
   const host = request.field("host");
-  if (host !== undefined && !isBoardHost(host, proxy.config.adminHosts)) {
+  if (host !== undefined && !isBoardHost(host, namesOf(runtime))) {
     const name = printable(host, ECHO_MAX);
     return error(
       403,
@@ -37,6 +37,12 @@ export function refusedSite({ proxy }: RuntimeApi, request: AdminRequest): Admin
   return isCrossSite(request)
     ? error(403, "requests from pages of other sites are refused")
     : undefined;
+}
+
+/** The names of the board with a dot: those of `adminHosts`, the one that it is given, and the one that it has. */
+function namesOf({ proxy, parts }: RuntimeApi): string[] {
+  const { adminHosts, network } = proxy.config;
+  return [...adminHosts, `${network.hostname}.local`, parts.localName() ?? ""];
 }
 
 /** The answer to a request that may not change anything; `undefined` if it may. */

@@ -101,7 +101,7 @@ function show(status) {
     return seconds && old ? Math.max(0, backend.sessionsTotal - old.sessionsTotal) / seconds : 0;
   });
   const all = rates.reduce((sum, rate) => sum + rate, 0);
-  $("where").textContent = [status.ip, status.rssi && status.rssi + " dBm", "v" + status.version].filter(Boolean).join("  ");
+  $("where").textContent = [status.name, status.ip, status.rssi && status.rssi + " dBm", "v" + status.version].filter(Boolean).join("  ");
   const { source, trialLeftMs, rolledBack, changesAtNextStart, setAtRunTime, suspended } = status.configuration;
   $("config").className = rolledBack || changesAtNextStart || suspended ? "warn" : "";
   $("config").replaceChildren([source, rolledBack && "rolled back: " + rolledBack, suspended && "clients get 503 until one is applied",

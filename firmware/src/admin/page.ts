@@ -61,7 +61,7 @@ const BEFORE_SCRIPT = `<!doctype html>
 <label>token <input id="token" type="password" autocomplete="current-password"></label></form><small id="hint"></small></div>
 <p id="said" role="status"></p>
 <section id="backends"></section>
-<h2>Events of the board</h2><div class="log"><table><tbody id="board"></tbody></table></div>
+<h2>Events</h2><div class="log"><table><tbody id="board"></tbody></table></div>
 <h2>Requests</h2><div class="log"><table><tbody id="requests"></tbody></table></div>
 <label><input id="raw" name="raw" type="checkbox"> lines of the log</label>
 <details id="editor"><summary><h2 style="display:inline-block">Configuration</h2> <small id="config"></small></summary>

@@ -29,6 +29,8 @@ export interface RunningConfigParts {
   readonly startConfig: StartConfig;
   /** The document that was built in. */
   readonly builtIn: object;
+  /** Called when another document is in force. */
+  readonly changed: () => void;
 }
 
 /**
@@ -198,9 +200,10 @@ export class RunningConfig {
   }
 
   #use(active: ActiveDocument, config: Config): void {
-    const { platform, proxy } = this.#parts;
+    const { platform, proxy, changed } = this.#parts;
     proxy.reconfigure(config);
     platform.link.configure?.(config.network);
+    changed();
     this.#active = active;
     this.#suspend();
     this.#crashes.inForce(active.source);

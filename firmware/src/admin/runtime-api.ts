@@ -37,6 +37,8 @@ export interface RuntimeApiParts
   readonly token: string | undefined;
   /** Which build of the firmware runs. */
   readonly build: string | undefined;
+  /** The board's name by multicast DNS, such as `hot-potato.local`; `undefined` while it has none. */
+  readonly localName: () => string | undefined;
 }
 
 interface BackendChange {

@@ -19,7 +19,7 @@ export function statusOf(runtime: RuntimeApi): Status {
 
 /** The state of the board, without its backends. */
 export function boardStatus({ parts, proxy, running, token }: RuntimeApi) {
-  const { platform, log, build } = parts;
+  const { platform, log, build, localName } = parts;
   const { clock, link, vitals } = platform;
   return {
     version: VERSION,
@@ -44,6 +44,8 @@ export function boardStatus({ parts, proxy, running, token }: RuntimeApi) {
     traffic: proxy.shared.traffic,
     /** Lines that the serial port did not get, because newer ones have overwritten them. */
     logDropped: log.dropped,
+    /** The board's name by multicast DNS; `null` while it has none. */
+    name: localName() ?? null,
     ip: link.address ?? null,
     rssi: link.rssi ?? null,
     /**

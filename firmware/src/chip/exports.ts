@@ -11,7 +11,10 @@ export type OpenLink = (clock: Clock, report: Report, given: Credentials) => Lin
 export type Machine = Pick<Platform, "vitals" | "storage" | "Serial">;
 
 /** The export of `chip/sockets`. */
-export type Sockets = Pick<Platform, "TCP" | "Listener" | "UDP" | "closesListeners" | "Search">;
+export type Sockets = Pick<
+  Platform,
+  "TCP" | "Listener" | "UDP" | "closesListeners" | "multicast" | "Search"
+>;
 
 /** An export of `chip/sockets`: resets every connection. Absent where the operating system does it when the program ends. */
 export type ResetConnections = (() => void) | undefined;

@@ -88,7 +88,7 @@ export class MessageReader {
   flags = 0;
   /** The section of the current entry. */
   section = NO_SECTION;
-  /** Of the current entry: where its name begins, for `nameIs` and `nameAt`. */
+  /** Where the name of the current entry begins, for `nameIs` and `nameAt`. */
   at = 0;
   type = 0;
   /** The class without its uppermost bit, and whether that is set: a QU question, or a cache-flush record. */
@@ -121,6 +121,12 @@ export class MessageReader {
     for (let entry = 0; entry < entries; entry++) if (!this.next()) return false;
     this.rewind();
     return true;
+  }
+
+  /** Releases the message. */
+  close(): void {
+    this.#bytes = NO_BYTES;
+    this.rewind();
   }
 
   /** Entries of a section. */
@@ -242,36 +248,16 @@ export class MessageReader {
     return this.#word(this.dataAt + 4);
   }
 
-  /**
-   * Copies the data of a record to `into`, its name without pointers, as records are compared (RFC 6762 8.2). Returns
-   * the length; -1 if the data is malformed or longer than `into`.
-   */
-  copyData(into: Uint8Array): number {
+  /** True if the data is that of a TXT record of these strings. */
+  textsAre(texts: readonly string[]): boolean {
+    if (this.type !== TYPE_TXT) return false;
     const bytes = this.#bytes;
-    const hasTarget = this.type === TYPE_SRV || this.type === TYPE_PTR || this.type === TYPE_CNAME;
-    const target = hasTarget ? this.targetAt() : this.dataEnd;
-    if (target < 0 || target - this.dataAt > into.length) return -1;
-    let length = 0;
-    for (let at = this.dataAt; at < target; at++) into[length++] = bytes[at];
-    if (!hasTarget) return length;
-    const start = length;
-    let place = target;
-    let run = target;
-    for (let pointers = 0; ; ) {
-      const label = bytes[place];
-      if (label === undefined) return -1;
-      if (label >= POINTER) {
-        place = run = pointerAt(bytes, place, run);
-        if (place < 0 || ++pointers > POINTERS_MAX) return -1;
-        continue;
-      }
-      const end = length + 1 + label;
-      if (label > LABEL_BYTES_MAX || place + label >= bytes.length) return -1;
-      if (end > into.length || end - start > NAME_BYTES_MAX) return -1;
-      for (let i = 0; i <= label; i++) into[length++] = bytes[place + i];
-      if (label === 0) return length;
-      place += 1 + label;
+    let at = this.dataAt;
+    for (const text of texts) {
+      if (at + text.length >= this.dataEnd || bytes[at++] !== text.length) return false;
+      for (let i = 0; i < text.length; i++) if (bytes[at++] !== text.charCodeAt(i)) return false;
     }
+    return at === this.dataEnd;
   }
 
   #word(at: number): number {

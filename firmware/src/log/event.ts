@@ -34,6 +34,11 @@ export type Event =
   | { level: "I"; on: "net"; what: "trial"; ssid: string; ms: number }
   | { level: "I"; on: "net"; what: "saved"; ssid: string }
   | { level: "W"; on: "net"; what: "rolled-back"; ssid: string; why: string }
+  /** The board has this name by multicast DNS, or another host has it. */
+  | { level: "I"; on: "mdns"; what: "claimed"; name: string; ip: string }
+  | { level: "W"; on: "mdns"; what: "conflict"; name: string }
+  /** Multicast DNS could not be opened; it is tried again. */
+  | { level: "W"; on: "mdns"; what: "failed"; error: string }
   /** Another token is on trial. */
   | { level: "I"; on: "admin"; what: "token-trial"; ms: number }
   | { level: "I"; on: "admin"; what: "token-saved" }
@@ -74,7 +79,7 @@ export type Event =
   | { level: "W"; on: "console"; what: "no-port"; error: string }
   | {
       level: "E";
-      on: "proxy" | "session" | "admin" | "console" | "net" | "listener";
+      on: "proxy" | "session" | "admin" | "console" | "net" | "listener" | "mdns";
       what: "exception";
       id?: number;
       port?: number;

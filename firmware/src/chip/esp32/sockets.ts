@@ -6,7 +6,14 @@ import UDP from "native/udp";
 import type { ResetConnections, Sockets } from "../exports.ts";
 
 /** The sockets of `firmware/native`. */
-export const sockets: Sockets = { TCP, Listener, UDP, Search, closesListeners: true };
+export const sockets: Sockets = {
+  TCP,
+  Listener,
+  UDP,
+  Search,
+  closesListeners: true,
+  multicast: true,
+};
 
 const stop = native("bindingStop");
 
