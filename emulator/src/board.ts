@@ -29,6 +29,8 @@ export interface BoardOptions {
   wire: Wire;
   /** The board's own IP address, as it is in its log. */
   address?: string;
+  /** Addresses of the DNS servers that its DHCP server gives. */
+  dnsServers?: readonly string[] | undefined;
   /** The address and port of the computer for a port of the board. By default the same port; `undefined`: none. */
   publish?: Publish;
   /** A published port is open at this address. */
@@ -139,6 +141,7 @@ export class Board {
       clock,
       address: options.address ?? "127.0.0.1",
       rssi: kind.rssi,
+      dnsServers: options.dnsServers,
       joinMs: kind.joinMs,
       onChanged: online => {
         this.stack.online = online;
@@ -307,6 +310,9 @@ export class Board {
         return wifi.address;
       },
       rssi: wifi.rssi,
+      get dnsServers() {
+        return wifi.address === undefined ? [] : wifi.dnsServers;
+      },
       rejoin: () => wifi.drop(this.kind.joinMs),
       watch: changed => wifi.watch(() => this.#alarms.whenFree(() => this.#guard(changed))),
     };

@@ -2,7 +2,7 @@ import type { EventEmitter } from "node:events";
 import { type Answer, decode, encode, type Packet, TRUNCATED_RESPONSE } from "dns-packet";
 import type { Clock } from "./clock.ts";
 
-/** What the server knows of a name. */
+/** The records of a name. */
 export interface DnsRecords {
   /** IPv4 addresses; none of an alias. */
   readonly addresses?: readonly string[];

@@ -59,6 +59,8 @@ export interface Vitals {
 export interface Link {
   readonly address: string | undefined;
   readonly rssi: number;
+  /** Addresses of DNS servers, as DHCP has given them. */
+  readonly dnsServers: readonly string[];
   watch(changed: () => void): void;
   /** Leaves the Wi-Fi and joins it again. */
   rejoin?(): void;

@@ -3,6 +3,8 @@ import type { Cancel, Clock } from "./clock.ts";
 /** The Wi-Fi of a board: joins some time after power on, and reports when the board gains or loses its address. */
 export class WifiStation {
   readonly rssi: number;
+  /** Addresses of DNS servers that the DHCP server gives. */
+  dnsServers: readonly string[];
   #address: string | undefined;
   #ownAddress: string;
   #clock: Clock;
@@ -18,6 +20,7 @@ export class WifiStation {
     clock: Clock;
     address: string;
     rssi: number;
+    dnsServers?: readonly string[];
     joinMs: number;
     /** Called before the program's watcher, for the stack below it. */
     onChanged: (online: boolean) => void;
@@ -27,6 +30,7 @@ export class WifiStation {
     onReaddressed?: () => void;
   }) {
     this.rssi = parts.rssi;
+    this.dnsServers = parts.dnsServers ?? [];
     this.#clock = parts.clock;
     this.#ownAddress = parts.address;
     this.#joinMs = parts.joinMs;

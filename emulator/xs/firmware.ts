@@ -18,7 +18,7 @@ export interface XsProgram {
 
 /** The values that a program gets from the board at its start. */
 interface Start {
-  readonly network: { readonly address: string | undefined; readonly rssi: number };
+  readonly network: Pick<BoardPlatform["link"], "address" | "rssi" | "dnsServers">;
   readonly connectionsMax: number;
   readonly closesListeners: boolean;
   readonly multicast: boolean;
@@ -51,7 +51,10 @@ export function xsProgram(
   return {
     boot(board: BoardPlatform) {
       let platform = board;
-      const network = () => ({ address: platform.link.address, rssi: platform.link.rssi });
+      const network = () => {
+        const { address, rssi, dnsServers } = platform.link;
+        return { address, rssi, dnsServers };
+      };
       const side = new BoardSide({
         platform: () => platform,
         machine: () => machine!,

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { IDF_CHECKED, refuseWrong, SDK_INSTALL } from "./moddable.ts";
 
 test.each([
-  [["backends=server:8080"], 'backends[0].address: is "server"; wanted an IPv4 address'],
+  [["backends=my server:8080"], 'backends[0].address: is "my server"; wanted an IPv4 address'],
   [["backends=10.0.0.1"], "backends[0].address"],
   [["backends=10.0.0.1:80,"], "backends[1].address"],
   [["port=99999"], "listeners[0].port: is 99999; wanted"],

@@ -9,6 +9,7 @@ import {
 import type { BoardKind } from "../../emulator/src/boards/kind.ts";
 import { profileOf } from "../../emulator/src/boards/profile.ts";
 import { VirtualClock } from "../../emulator/src/clock.ts";
+import { DnsServer } from "../../emulator/src/dns-server.ts";
 import type { Flash } from "../../emulator/src/flash.ts";
 import { xsFirmware } from "../../emulator/xs/firmware.ts";
 import type { App, StartOptions } from "../../firmware/src/app.ts";
@@ -43,6 +44,8 @@ export interface EmulatedLabOptions {
   pacedConsole?: boolean;
   /** The network carries multicast: the board has a name by multicast DNS. */
   multicast?: boolean;
+  /** The network has a DNS server before the board boots. */
+  hasDns?: boolean;
 }
 
 export type Engine = "node" | "xs";
@@ -82,6 +85,7 @@ export class EmulatedLab {
   readonly lines: string[] = [];
   #backends: { backend: LabBackend; settings: BackendSettings }[] = [];
   #offAir: Undo | undefined;
+  #dns: DnsServer | undefined;
   #engine: Engine;
 
   constructor(
@@ -122,6 +126,7 @@ export class EmulatedLab {
       pacedConsole: options.pacedConsole,
       multicast: options.multicast,
     });
+    if (options.hasDns) this.dns.set("dns", [this.network.host("dns").address]);
   }
 
   /** The running firmware. */
@@ -154,6 +159,16 @@ export class EmulatedLab {
     backend.start();
     this.#backends.push({ backend, settings });
     return backend;
+  }
+
+  /** The DNS server of the network, on a host of its own: use it before the board boots, to which DHCP names it. */
+  get dns(): DnsServer {
+    if (this.#dns === undefined) {
+      const host = this.network.host("dns");
+      this.#dns = new DnsServer({ clock: this.clock, host });
+      this.board.wifi.dnsServers = [host.address];
+    }
+    return this.#dns;
   }
 
   /** Boots the firmware with the lab's backends, and waits until it serves. */

@@ -158,6 +158,7 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
           return ask("target", "address") ?? undefined;
         },
         rssi: 0,
+        dnsServers: [],
         watch: () => {},
       },
       connectionsMax: target.numbers.connectionsMax,

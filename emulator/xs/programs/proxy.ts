@@ -18,6 +18,7 @@ import { host } from "./host.ts";
 interface Network {
   readonly address: string | undefined;
   readonly rssi: number;
+  readonly dnsServers: readonly string[];
 }
 
 const COMMANDS: Record<string, (value: never) => unknown> = {
@@ -58,7 +59,7 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
 const FREE_HEAP = '["free-heap"]';
 
 let app: App | undefined;
-let network: Network = { address: undefined, rssi: 0 };
+let network: Network = { address: undefined, rssi: 0, dnsServers: [] };
 let changed = () => {};
 let readable = (_bytes: number) => {};
 let writable = (_bytes: number) => {};
@@ -106,6 +107,9 @@ function platform({
       },
       get rssi() {
         return network.rssi;
+      },
+      get dnsServers() {
+        return network.dnsServers;
       },
       watch(task) {
         changed = task;

@@ -103,10 +103,16 @@ function match(path: string): [pattern: string, name: string] {
   return [Object.hasOwn(ROUTES, path) && !path.includes("*") ? path : "", ""];
 }
 
-function healthz({ parts, running }: RuntimeApi): AdminAnswer {
+function healthz(runtime: RuntimeApi): AdminAnswer {
+  const { parts, running } = runtime;
   if (running.suspended)
     return text(503, "clients get 503 until another configuration is applied\n");
-  return hasUsableBackend(parts) ? text(200, "ok\n") : text(503, "no backend is available\n");
+  if (hasUsableBackend(parts)) return text(200, "ok\n");
+  let reasons = "";
+  for (const { name, operationalState: state, check } of backendStatuses(runtime)) {
+    reasons += `${name}: ${state === "down" ? `down/${check ?? "unchecked"}` : state}\n`;
+  }
+  return text(503, `no backend is available\n${reasons}`);
 }
 
 /** A document without its secrets, or 404 with `none` if there is none. */

@@ -207,7 +207,8 @@ function statusLines(runtime: RuntimeApi): string[] {
 function backendLine(backend: BackendStatus): string {
   const { name, address, state, operationalState, weight } = backend;
   const { sessions, sessionsTotal, latencyMs, check } = backend;
-  return `${name} ${address} ${operationalState} state=${state} weight=${weight} sessions=${sessions} total=${sessionsTotal} ms=${latencyMs ?? "-"} check=${check ?? "-"}`;
+  const dns = backend.dns === null ? "" : ` addresses=${backend.dns.addresses.join() || "-"}`;
+  return `${name} ${address} ${operationalState} state=${state} weight=${weight} sessions=${sessions} total=${sessionsTotal} ms=${latencyMs ?? "-"} check=${check ?? "-"}${dns}`;
 }
 
 function wifiLines({ parts }: RuntimeApi): string[] {

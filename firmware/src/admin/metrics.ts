@@ -70,6 +70,22 @@ const BACKEND: readonly BackendMetric[] = deepFreeze<BackendMetric[]>([
     of => (of.latency.lastMs === undefined ? undefined : of.latency.lastMs / 1000),
   ],
   [
+    "server_addresses",
+    "Addresses of its host name; 0 if it was never resolved.",
+    of => of.host?.addresses.length,
+  ],
+  [
+    "server_resolution_age_seconds",
+    "Time since its host name was resolved.",
+    ({ host }, nowMs) =>
+      host === undefined || host.isUnresolved ? undefined : (nowMs - host.resolvedAtMs) / 1000,
+  ],
+  [
+    "server_resolution_failures_total",
+    "Failures to resolve its host name.",
+    of => of.host?.failuresTotal,
+  ],
+  [
     "server_check_last_change_seconds",
     "For how long it has been up or down.",
     (of, nowMs) => (nowMs - of.health.sinceMs) / 1000,
@@ -110,10 +126,13 @@ export function* metrics(runtime: RuntimeApi): Generator<string, void> {
   for (const [code, key] of CLASSES) yield sample("http_responses_total", { code }, traffic[key]);
   const { backends } = proxy.pool;
   for (const [name, help, value] of BACKEND) {
-    yield head(name, help);
+    let isFirst = true;
     for (const backend of backends) {
       const now = value(backend, clock.now());
-      if (now !== undefined) yield sample(name, { server: backend.name }, now);
+      if (now === undefined) continue;
+      if (isFirst) yield head(name, help);
+      isFirst = false;
+      yield sample(name, { server: backend.name }, now);
     }
   }
   yield head(

@@ -106,7 +106,7 @@ describe("a new configuration", () => {
   test("that is invalid is refused with all complaints, and changes nothing", async () => {
     const lab = await adminLab();
     const refused = await put(lab, "/api/config", {
-      backends: [{ address: "nowhere", port: 0 }],
+      backends: [{ address: "no where", port: 0 }],
       balanse: "ewma",
     });
     expect(refused.status).toBe(400);

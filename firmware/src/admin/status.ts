@@ -1,4 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
+import type { HostName } from "../backend/host-name.ts";
 import { MEMORY_RESERVE_BYTES } from "../net/memory-reserve.ts";
 import { VERSION } from "../version.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
@@ -92,6 +93,8 @@ export function backendStatus(backend: Backend, nowMs: number) {
   return {
     name: backend.name,
     address: `${backend.settings.address}:${backend.settings.port}`,
+    /** The state of its host name; `null` where the address is an IPv4 address. */
+    dns: backend.host === undefined ? null : dnsStatus(backend.host, backend, nowMs),
     /** The administrative state: `ready`, `drain`, `maint`. */
     state: backend.state,
     /** The effect: `up`, `down`, `ejected`, `drain`, `maint`. */
@@ -106,6 +109,21 @@ export function backendStatus(backend: Backend, nowMs: number) {
     checkSinceMs: Math.round(nowMs - health.codeSinceMs),
     /** For how long it has been up or down. */
     sinceMs: Math.round(nowMs - health.sinceMs),
+  };
+}
+
+function dnsStatus(host: HostName, { workingAddress }: Backend, nowMs: number) {
+  return {
+    /** Empty until it is resolved for the first time; then the last good ones. */
+    addresses: host.addresses,
+    /** The one that accepted a connection last; `null` before the first. */
+    working: workingAddress ?? null,
+    /** The time since the last good answer; `null` before the first. */
+    ageMs: host.isUnresolved ? null : Math.round(nowMs - host.resolvedAtMs),
+    /** The time until it is asked for again. */
+    nextMs: Math.max(0, Math.round(host.dueMs - nowMs)),
+    /** Why the last question failed; `null` if it did not. */
+    failure: host.failure ?? null,
   };
 }
 

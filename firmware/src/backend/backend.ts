@@ -1,6 +1,7 @@
 import type { AdminState, BackendSettings } from "../config/settings.ts";
 import { type Answers, noAnswers } from "../log/traffic.ts";
 import { type Changes, Health } from "./health.ts";
+import type { HostName } from "./host-name.ts";
 import { Latency } from "./latency.ts";
 
 /** Counters of a backend since the start. */
@@ -64,6 +65,10 @@ export class Backend {
   readonly latency: Latency;
   readonly counters: BackendCounters;
   readonly changes: Changes;
+  /** Absent where the address is an IPv4 address. */
+  declare host: HostName | undefined;
+  /** The address of `host` that accepted a connection last. */
+  declare workingAddress: string | undefined;
   /** The weight in the current pick: less than `weight` during slow start. */
   effectiveWeight: number;
   /** The administrative state, as configured or set by the operator; see `operationalState` for the effect. Set by `setState` only. */
@@ -98,6 +103,8 @@ export class Backend {
     this.health = before?.health ?? new Health(settings.health, changes);
     this.health.rules = settings.health;
     changes.count++;
+    const workingAddress = before?.workingAddress;
+    if (workingAddress !== undefined) this.workingAddress = workingAddress;
     this.latency = before?.latency ?? new Latency();
     this.counters = before?.counters ?? {
       ...noAnswers(),
@@ -121,6 +128,11 @@ export class Backend {
   /** Serves one connection at a time, so that health checks need the slot, too. */
   get servesOneAtATime(): boolean {
     return this.maxSessions === 1;
+  }
+
+  /** The host name has no address yet, so that no connection can be made. */
+  get isUnresolved(): boolean {
+    return this.host?.isUnresolved === true;
   }
 
   /** Sessions per unit of weight; infinite for weight 0. */

@@ -97,6 +97,52 @@ describe("checks", () => {
   });
 });
 
+describe("a host name", () => {
+  test("without an address the backend is down, with DNS as its reason once that failed", () => {
+    const one = health();
+    one.awaitsAddress(1);
+    expect([one.up, one.code]).toEqual([false, undefined]);
+    expect(one.unresolved(2)).toBe("down");
+    expect([one.unresolved(3), one.code, one.codeSinceMs]).toEqual([undefined, "DNS", 2]);
+  });
+
+  test("with its first addresses it is what `start` says, and the first check decides alone", () => {
+    const one = health();
+    one.awaitsAddress(1);
+    expect(one.resolved(true, 2)).toBe("up");
+    expect(one.failed("L4CON", 3)).toBe("down");
+    const cautious = health({ start: "down" });
+    cautious.awaitsAddress(1);
+    expect(cautious.resolved(true, 2)).toBeUndefined();
+    expect(cautious.passed("L4OK", 3)).toBe("up");
+  });
+
+  test("after a failure it waits for a passed check, of which one is enough, at its whole weight", () => {
+    const one = health({ slowStartMs: 10_000 });
+    one.awaitsAddress(1);
+    one.unresolved(2);
+    expect([one.resolved(true, 3), one.up, one.code]).toEqual([undefined, false, undefined]);
+    expect(one.passed("L4OK", 4)).toBe("up");
+    expect(one.slowStartFactor(5)).toBe(1);
+  });
+
+  test("without checks it is up as soon as it has an address", () => {
+    const one = health();
+    one.awaitsAddress(1);
+    one.unresolved(2);
+    expect([one.resolved(false, 3), one.up]).toEqual(["up", true]);
+  });
+
+  test("each change of what can be picked is counted", () => {
+    const changes = { count: 0 };
+    const one = new Health(RULES, changes);
+    one.awaitsAddress(1);
+    expect(changes.count).toBe(1);
+    one.resolved(false, 2);
+    expect(changes.count).toBe(2);
+  });
+});
+
 describe("requests", () => {
   function fails(one: Health, times: number, nowMs: number): unknown[] {
     return Array.from({ length: times }, () => one.requestFailed("L4CON", nowMs, false));

@@ -2,9 +2,11 @@ import type { HealthSettings } from "../config/settings.ts";
 
 /**
  * The result of a health check, or of a request that counts as one, in HAProxy's codes: `L4` concerns the connection,
- * `L6` the answer to a TLS hello, `L7` the response, whose status follows the slash.
+ * `L6` the answer to a TLS hello, `L7` the response, whose status follows the slash. `DNS`: the backend's name was never
+ * resolved.
  */
 export type CheckCode =
+  | "DNS"
   | "L4OK"
   | "L4CON"
   | "L4TOUT"
@@ -107,6 +109,37 @@ export class Health {
     if (up && !wantsDrain) return undefined;
     this.code = undefined;
     if (up) return "drain-end";
+    this.up = true;
+    this.sinceMs = nowMs;
+    return "up";
+  }
+
+  /** The backend's name is asked for, and has no address yet: it is down meanwhile. */
+  awaitsAddress(nowMs: number): void {
+    if (!this.up) return;
+    this.#changes.count++;
+    this.up = false;
+    this.sinceMs = nowMs;
+  }
+
+  /** The name could not be resolved, and never was. */
+  unresolved(nowMs: number): HealthChange {
+    if (this.code === "DNS") return undefined;
+    this.awaitsAddress(nowMs);
+    this.#setCode("DNS", nowMs);
+    return "down";
+  }
+
+  /**
+   * The name has its first addresses. The first check decides alone whether the backend is up; until then, and without
+   * checks, it is what `start` says, as if it had just been configured. After a failure it stays down for the check.
+   */
+  resolved(isChecked: boolean, nowMs: number): HealthChange {
+    const isUp = !isChecked || (this.rules.start === "up" && this.code !== "DNS");
+    this.code = undefined;
+    this.#checked = false;
+    if (!isUp || this.up) return undefined;
+    this.#changes.count++;
     this.up = true;
     this.sinceMs = nowMs;
     return "up";

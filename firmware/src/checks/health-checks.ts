@@ -42,16 +42,20 @@ export class HealthChecks {
     this.#context = context;
     this.#pool = pool;
     const count = pool.backends.length;
-    this.#due = pool.backends.map((_, index) => ({
+    this.#due = pool.backends.map((backend, index) => ({
       // The first round of checks is spread over one short interval.
-      atMs: context.platform.clock.now() + (FAST_INTERVAL_MS * index) / count,
+      atMs: backend.isUnresolved
+        ? Number.POSITIVE_INFINITY
+        : context.platform.clock.now() + (FAST_INTERVAL_MS * index) / count,
       downIntervalMs: 0,
     }));
     for (const backend of pool.backends) {
       const { check } = backend.settings.health;
       if (check === "http") this.#expect(backend.settings.health);
       // A backend of a previous configuration may be down.
-      if (check === "none") this.#reportChange(backend, backend.health.checksEnded(this.#now()));
+      if (check === "none" && !backend.isUnresolved) {
+        this.#reportChange(backend, backend.health.checksEnded(this.#now()));
+      }
     }
   }
 
@@ -70,10 +74,26 @@ export class HealthChecks {
     this.#probeEnded();
   }
 
+  /** The host name of a backend has its first addresses: it is checked at once. */
+  resolved(backend: Backend): void {
+    const due = this.#due[backend.index];
+    const nowMs = this.#now();
+    const isChecked = backend.settings.health.check !== "none";
+    this.#reportChange(backend, backend.health.resolved(isChecked, nowMs));
+    due.atMs = nowMs;
+    this.schedule();
+  }
+
+  /** The host name of a backend cannot be resolved, and never was. */
+  unresolved(backend: Backend): void {
+    this.#reportChange(backend, backend.health.unresolved(this.#now()));
+  }
+
   /** A request has failed at the backend. */
   requestFailed(backend: Backend, code: CheckCode): void {
     // `#paused` is also true of a replaced configuration, whose sessions go on: their failures are counted.
     if (this.#context.platform.link.address === undefined) return;
+    if (code.startsWith("L4")) backend.host?.suspect(this.#now());
     const { observe } = backend.settings.health;
     if (!code.startsWith("L7STS")) backend.counters.failures++;
     else if (observe !== "layer7") return;
@@ -156,6 +176,7 @@ export class HealthChecks {
     const nowMs = this.#now();
     const isPass = code === "L4OK" || code === "L6OK" || code.startsWith("L7OK");
     const change = isPass ? health.passed(code, nowMs) : health.failed(code, nowMs);
+    if (code === "L4CON" || code === "L4TOUT") backend.host?.suspect(nowMs);
     this.#reportChange(backend, change);
     if (change === "up" && health.wantsDrain) this.#reportChange(backend, "drain");
   }

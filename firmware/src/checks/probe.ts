@@ -1,3 +1,4 @@
+import { AddressWalk } from "../backend/address-walk.ts";
 import type { Backend } from "../backend/backend.ts";
 import type { CheckCode } from "../backend/health.ts";
 import { type HealthSettings, statusRanges } from "../config/settings.ts";
@@ -66,6 +67,9 @@ export class Probe implements EndpointOwner {
   /** Absent after it was called. */
   #done: ((code: CheckCode | undefined) => void) | undefined;
   #endpoint: Endpoint | undefined;
+  /** The addresses of a backend by name. */
+  #walk: AddressWalk | undefined;
+  #endMs: number;
   #timeout: Cancel | undefined;
   /** Once the request of an HTTP check is sent. */
   #head: Head | undefined;
@@ -86,16 +90,45 @@ export class Probe implements EndpointOwner {
     this.#backend = backend;
     this.#expected = expected;
     this.#done = done;
-    const { clock } = context.platform;
+    this.#walk = backend.host === undefined ? undefined : new AddressWalk(backend);
+    const { timeoutMs } = backend.settings.health;
+    this.#endMs = context.platform.clock.now() + timeoutMs;
+    this.#open(timeoutMs);
+  }
+
+  /** Opens a connection to the backend, or to the current one of its addresses, within the `leftMs` of the check. */
+  #open(leftMs: number): void {
+    const { platform } = this.#context;
+    const { clock } = platform;
+    const walk = this.#walk;
     try {
-      this.#endpoint = new Endpoint(context.platform, backend.settings, this);
-      this.#timeout = clock.after(backend.settings.health.timeoutMs, () =>
-        this.#finish(`${this.#layer}TOUT`),
-      );
+      const peer = walk === undefined ? this.#backend.settings : walk.peer;
+      this.#endpoint = new Endpoint(platform, peer, this);
+      const ms = walk === undefined ? leftMs : walk.shareOf(leftMs);
+      this.#timeout = clock.after(ms, () => this.#expired());
     } catch {
       // The board has no free socket, or no network.
       this.#timeout = clock.after(0, () => this.#finish(undefined));
     }
+  }
+
+  #expired(): void {
+    const { clock } = this.#context.platform;
+    const leftMs = this.#endMs - clock.now();
+    if (this.#layer === "L4") this.#notConnected("L4TOUT");
+    else if (leftMs <= 0) this.#finish(`${this.#layer}TOUT`);
+    // One of several addresses has accepted in its share of the time.
+    else this.#timeout = clock.after(leftMs, () => this.#expired());
+  }
+
+  /** Tries the next address of the backend; false if none or no time is left. */
+  #opensNext(): boolean {
+    const leftMs = this.#endMs - this.#context.platform.clock.now();
+    if (leftMs <= 0 || this.#walk?.next() !== true) return false;
+    this.#timeout?.();
+    this.#endpoint?.close();
+    this.#open(leftMs);
+    return true;
   }
 
   /** Drops the check; `done` is not called. */
@@ -120,7 +153,7 @@ export class Probe implements EndpointOwner {
   #closed({ failure }: Endpoint): void {
     if (failure === undefined) this.#body?.closed();
     if (failure === "memory") this.#finish(undefined);
-    else if (this.#layer === "L4") this.#finish(failure === "timeout" ? "L4TOUT" : "L4CON");
+    else if (this.#layer === "L4") this.#notConnected(failure === "timeout" ? "L4TOUT" : "L4CON");
     else if (this.#body?.done) this.#judgeBody();
     else this.#finish(`${this.#layer}RSP`);
   }
@@ -129,6 +162,10 @@ export class Probe implements EndpointOwner {
   get #layer(): "L4" | "L6" | "L7" {
     if (this.#head !== undefined) return "L7";
     return this.#answer === undefined ? "L4" : "L6";
+  }
+
+  #notConnected(code: CheckCode): void {
+    if (!this.#opensNext()) this.#finish(code);
   }
 
   failed(error: unknown): void {
@@ -140,6 +177,7 @@ export class Probe implements EndpointOwner {
   /** A TCP check ends here, the others send their hello or their request. */
   #connected(endpoint: Endpoint): void {
     const { address, port, proxyProtocol, health } = this.#backend.settings;
+    this.#walk?.connected();
     if (proxyProtocol !== "none") endpoint.write(proxyHeader(proxyProtocol));
     if (health.check === "tcp") {
       this.#finish("L4OK");

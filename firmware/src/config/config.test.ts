@@ -106,7 +106,7 @@ describe("configuration", () => {
     };
     expect(complaints(document)).toEqual([
       'conectTimeoutMs: no such key; did you mean "connectTimeoutMs"?',
-      'backends[0].address: is "192.168.1.300"; wanted an IPv4 address such as 192.168.1.10',
+      'backends[0].address: is "192.168.1.300"; wanted an IPv4 address such as 192.168.1.10, or a host name such as nas.home or nas.local, without http:// and port',
       'backends[1].port: is "8081"; wanted a whole number from 1 to 65535',
       'balance: is "round-robbin"; wanted "round-robin", "weighted-round-robin", "least-connections", "two-choices", "ewma", "source-hash", "first", "q-learning"; did you mean "round-robin"?',
       'inspect[0].keyword: is "Größe"; wanted 1 to 64 printable ASCII characters',
@@ -664,4 +664,17 @@ describe("any document", () => {
       /^routes\[0\]\.backends: no backend is called "\\u001b\[31m\\nx{40,60}\.\.\."; known are a$/,
     );
   });
+});
+
+test.each(["nas.home", "NAS.local", "nas", "192.168.1.10"])("a backend may be at %s", address => {
+  expect(complaints({ backends: [{ address, port: 80 }] })).toEqual([]);
+});
+
+test.each([
+  ["localhost", "which is the board itself; use the server's address or name in the network"],
+  ["db.LOCALHOST", "which is the board itself; use the server's address or name in the network"],
+])("a backend at %s is refused", (address, why) => {
+  expect(complaints({ backends: [{ address, port: 80 }] })).toEqual([
+    `backends[0].address: is ${JSON.stringify(address)}, ${why}`,
+  ]);
 });

@@ -1,5 +1,5 @@
 import type { RedirectStatus } from "../http1/route.ts";
-import { ipv4, network } from "../net/address.ts";
+import { ipv4OrHostName, network } from "../net/address.ts";
 import { LISTENERS_MAX } from "../net/connection-budget.ts";
 import { KEYWORDS_MAX } from "../net/keywords.ts";
 import { crossCheck, type GivenDocument } from "./cross-check.ts";
@@ -39,6 +39,9 @@ const HEAD_BYTES = 9_216;
 
 /** The first line, and 100 fields: HAProxy's default (tune.http.maxhdr). */
 const HEAD_LINES = 101;
+
+const ADDRESS_WANTED =
+  "an IPv4 address such as 192.168.1.10, or a host name such as nas.home or nas.local, without http:// and port";
 
 /** Longest pause between two connections to a backend, during which its clients are queued. */
 const SETTLE_MAX_MS = 10_000;
@@ -109,7 +112,7 @@ export function readConfig(document: unknown): Configuration | Complaints {
               () => /^[a-z0-9][a-z0-9._-]{0,31}$/i,
               "1 to 32 letters, digits, dots, dashes",
             ),
-          address: k => check.text(k, undefined, ipv4, "an IPv4 address such as 192.168.1.10"),
+          address: k => check.text(k, undefined, ipv4OrHostName, ADDRESS_WANTED),
           port: k => check.integer(k, undefined, 1, 65535),
           weight: k => check.integer(k, 1, 0, WEIGHT_MAX),
           backup: k => check.flag(k, false),

@@ -1,4 +1,5 @@
 import { ROUTE_PATH_MAX } from "../http1/path.ts";
+import { isLocalhost } from "../net/address.ts";
 import { KEYWORD_BYTES_MAX } from "../net/keywords.ts";
 import { brief, type DocumentReader } from "./reader.ts";
 import {
@@ -71,8 +72,14 @@ export function crossCheck(check: DocumentReader, config: Config, given: GivenDo
   }
   serverNames(check, routes);
   modeCheck(check, config, given);
-  for (const [index, { keepAlive, maxSessions, proxyProtocol, settleMs }] of backends.entries()) {
+  for (const [index, backend] of backends.entries()) {
+    const { address, keepAlive, maxSessions, proxyProtocol, settleMs } = backend;
     const key = `backends[${index}]`;
+    if (isLocalhost(address)) {
+      check.complain(
+        `${key}.address: is ${brief(address)}, which is the board itself; use the server's address or name in the network`,
+      );
+    }
     if (keepAlive === true && maxSessions === 1) {
       check.complain(
         `${key}.keepAlive: is true, but with maxSessions 1 no connection is kept; use false`,

@@ -20,6 +20,7 @@ export type AdminState = (typeof ADMIN_STATES)[number];
 /** The settings of a backend. */
 export interface BackendSettings {
   readonly name: string;
+  /** An IPv4 address or a host name. */
   readonly address: string;
   readonly port: number;
   /** The backend's share of the traffic relative to the others; 0 is none, like `drain`. */

@@ -104,6 +104,28 @@ export type Event =
       forMs?: number;
     }
   | { level: "I"; on: "backend"; what: "ready" | "drain" | "maint"; name: string }
+  | {
+      level: "I";
+      on: "backend";
+      /** The host name has its first addresses or others, or is resolved again after a failure. */
+      what: "resolved";
+      name: string;
+      host: string;
+      addresses: string;
+      /** In seconds. */
+      ttl: number;
+    }
+  | {
+      level: "W";
+      on: "backend";
+      /** The first failure to resolve the host name after a success or the start. */
+      what: "unresolved";
+      name: string;
+      host: string;
+      why: string;
+      /** The addresses that are still used. */
+      addresses?: string;
+    }
   | { level: "I"; on: "backend"; what: "weight"; name: string; weight: number }
   | {
       level: "I";

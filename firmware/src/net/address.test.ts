@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import fc from "../../../hil/kit/properties.ts";
-import { ipv4, network, trustedBy } from "./address.ts";
+import { ipv4, ipv4OrHostName, isHostName, network, trustedBy } from "./address.ts";
 
 test.each([
   ["0.0.0.0", true],
@@ -18,6 +18,55 @@ test.each([
 ])("%j is an address: %s", (text, expected) => {
   expect(ipv4().test(text)).toBe(expected);
   expect(network().test(text)).toBe(expected);
+});
+
+const LONG_LABEL = "a".repeat(63);
+
+test.each([
+  "nas.home",
+  "nas",
+  "NAS.Local",
+  "my_app.docker",
+  "a-1.b--c.example.org",
+  "xn--bcher-kva.example",
+  "1.example",
+  "10.0.0.1.nip.io",
+  "4",
+  `${LONG_LABEL}.home`,
+  `${`${LONG_LABEL}.`.repeat(3)}${"a".repeat(61)}`,
+])("%j is a host name, unless it is digits alone", text => {
+  const isName = text !== "4";
+  expect(ipv4OrHostName().test(text)).toBe(isName);
+  if (isName) expect(isHostName(text)).toBe(true);
+});
+
+test.each([
+  "",
+  ".",
+  "nas.",
+  ".home",
+  "nas..home",
+  "-nas",
+  "nas-",
+  "nas home",
+  "nas.home\n",
+  "http://nas.home",
+  "nas.home:80",
+  "nas/home",
+  "192.168.1.300",
+  "192.168.1",
+  "nas.42",
+  "::1",
+  "bücher.example",
+  "*.home",
+  `${LONG_LABEL}a.home`,
+  `${`${LONG_LABEL}.`.repeat(3)}${"a".repeat(62)}`,
+])("%j is neither an address nor a host name", text => {
+  expect(ipv4OrHostName().test(text)).toBe(false);
+});
+
+test.each(["0.0.0.0", "192.168.1.10", "255.255.255.255"])("%s is no host name", text => {
+  expect([ipv4OrHostName().test(text), isHostName(text)]).toEqual([true, false]);
 });
 
 test.each([

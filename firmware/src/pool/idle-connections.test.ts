@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { VirtualClock } from "../../../emulator/src/clock.ts";
 import type { Backend } from "../backend/backend.ts";
+import { HostName } from "../backend/host-name.ts";
 import { backendAt } from "../backend/testing.ts";
 import type { Event, Report } from "../log/event.ts";
 import { Endpoint } from "../net/endpoint.ts";
@@ -11,10 +12,12 @@ import { IdleConnections } from "./idle-connections.ts";
 class Wire implements TCPSocket {
   closed = false;
   target: unknown;
+  readonly remoteAddress: string;
   #options: TCPCallbacks;
 
-  constructor(options: TCPCallbacks) {
+  constructor(options: TCPCallbacks & { address: string }) {
     this.target = options.target;
+    this.remoteAddress = options.address;
     this.#options = options;
   }
 
@@ -48,22 +51,22 @@ const noBug: Report = event => {
   throw new Error(JSON.stringify(event));
 };
 
-function bench(report = noBug) {
+function bench(report = noBug, hasNames = false) {
   const clock = new VirtualClock();
-  const idle = new IdleConnections(clock, report);
+  const idle = new IdleConnections(clock, report, hasNames);
   const a = backendAt(0);
   const b = backendAt(1);
-  const put = (backend: Backend) => {
+  const put = (backend: Backend, address = backend.settings.address) => {
     let wire: Wire | undefined;
     class TCP extends Wire {
-      constructor(options: TCPCallbacks) {
+      constructor(options: TCPCallbacks & { address: string }) {
         super(options);
         wire = this;
       }
     }
     const endpoint = new Endpoint(
       { TCP: TCP as unknown as TCPConstructor },
-      backend.settings,
+      { address, port: 8080 },
       idle,
     );
     idle.put(backend, endpoint);
@@ -190,4 +193,17 @@ test("the longest idle connections of one backend can be closed, without those o
   idle.shrink(0, a);
   expect(idle.count).toBe(1);
   idle.shrink(0);
+});
+
+test("a connection to an address that its backend no longer has is closed, and none is kept any more", () => {
+  const { idle, a, b, put } = bench(noBug, true);
+  a.host = new HostName("a.home");
+  a.host.addresses = ["10.0.1.1", "10.0.1.2"];
+  const kept = [put(a, "10.0.1.1"), put(b), put(a, "10.0.1.2"), put(a, "10.0.1.1")];
+  a.host.addresses = ["10.0.1.2", "10.0.1.3"];
+  idle.closeGone(a);
+  expect(kept.map(({ wire }) => wire.closed)).toEqual([true, false, false, true]);
+  expect(put(a, "10.0.1.1").wire.closed).toBe(true);
+  expect(put(a, "10.0.1.3").wire.closed).toBe(false);
+  expect(idle.count).toBe(3);
 });

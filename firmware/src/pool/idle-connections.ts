@@ -26,16 +26,19 @@ export class IdleConnections implements EndpointOwner {
   /** Connections that are kept. Only changed here. */
   count = 0;
   #alarm: Cancel | undefined;
-  #retired = false;
+  /** Connections are kept; only those to an address that is still the backend's; or none. */
+  #keeps: "all" | "current" | "none";
   readonly ignoresRoom = true;
 
-  constructor(clock: Clock, report: Report) {
+  /** `hasNames`: a backend has a host name, whose addresses may change. */
+  constructor(clock: Clock, report: Report, hasNames = false) {
     this.#clock = clock;
     this.#report = report;
+    this.#keeps = hasNames ? "current" : "all";
   }
 
   put(backend: Backend, endpoint: Endpoint): void {
-    if (this.#retired) {
+    if (this.#keeps !== "all" && (this.#keeps === "none" || isGone(backend, endpoint))) {
       endpoint.close();
       return;
     }
@@ -80,8 +83,18 @@ export class IdleConnections implements EndpointOwner {
 
   /** Closes all, and every connection put here later: the next configuration has its own idle connections. */
   retire(): void {
-    this.#retired = true;
+    this.#keeps = "none";
     this.shrink(0);
+  }
+
+  /** Closes the connections to addresses that `backend` no longer has. */
+  closeGone(backend: Backend): void {
+    for (let at = 0; at < this.count; ) {
+      const place = this.places[at];
+      if (place.backend === backend && isGone(backend, place.endpoint!)) this.remove(at).close();
+      else at++;
+    }
+    this.#rest();
   }
 
   /** Unsolicited bytes belong to no request (response desynchronization): they end the connection, too. */
@@ -136,4 +149,9 @@ export class IdleConnections implements EndpointOwner {
       this.#watch(now);
     });
   }
+}
+
+/** `endpoint` is a connection to an address that `backend` had, and that DNS no longer names. */
+function isGone({ host }: Backend, endpoint: Endpoint): boolean {
+  return host !== undefined && !host.addresses.includes(endpoint.address().address);
 }

@@ -1,6 +1,8 @@
 import { Backend } from "../backend/backend.ts";
 import type { Changes } from "../backend/health.ts";
+import { HostName } from "../backend/host-name.ts";
 import type { BackendSettings, StrategyName } from "../config/settings.ts";
+import { isHostName } from "../net/address.ts";
 import type { Platform } from "../platform.ts";
 import { Group } from "./group.ts";
 import { BackendQueue } from "./queue.ts";
@@ -10,6 +12,8 @@ export class Pool {
   readonly backends: readonly Backend[];
   readonly groups: Group[] = [];
   readonly queue: BackendQueue;
+  /** The host names of backends; absent where all have IPv4 addresses. */
+  declare hosts: HostName[] | undefined;
   #parts: Pick<Platform, "clock" | "random">;
   /** Counted for all configurations together, whose sessions live side by side. */
   #shared: { connections: number; readonly changes: Changes };
@@ -19,6 +23,7 @@ export class Pool {
     parts: Pick<Platform, "clock" | "random">,
     before?: Pool,
   ) {
+    this.#parts = parts;
     this.#shared =
       before === undefined ? { connections: 0, changes: { count: 0 } } : before.#shared;
     this.backends = settings.map((own, index) => {
@@ -26,8 +31,23 @@ export class Pool {
       const moved = same ?? (before && movedFrom(before.backends, own, settings));
       return new Backend(index, own, this.#shared.changes, same, moved);
     });
+    for (const backend of this.backends) {
+      if (isHostName(backend.settings.address)) this.#resolves(backend, before);
+    }
     this.queue = before?.queue ?? new BackendQueue(parts.clock);
-    this.#parts = parts;
+  }
+
+  /** Gives `backend` its host name, with the addresses that it has already from another backend or configuration. */
+  #resolves(backend: Backend, before: Pool | undefined): void {
+    const name = backend.settings.address.toLowerCase();
+    this.hosts ??= [];
+    let host = this.hosts.find(known => known.name === name);
+    if (host === undefined) {
+      host = before?.hosts?.find(known => known.name === name) ?? new HostName(name);
+      this.hosts.push(host);
+    }
+    backend.host = host;
+    if (host.isUnresolved) backend.health.awaitsAddress(this.#parts.clock.now());
   }
 
   /** Adds a group of the backends of these names, or of all, with a strategy of its own. */

@@ -1,3 +1,4 @@
+import { BackendNames } from "../checks/backend-names.ts";
 import { HealthChecks } from "../checks/health-checks.ts";
 import type { Config } from "../config/settings.ts";
 import { HeadPool } from "../http1/head-pool.ts";
@@ -38,6 +39,8 @@ export class ActiveConfig {
   readonly checks: HealthChecks;
   readonly explain: Explain;
   readonly context: HttpContext;
+  /** Absent where all backends have IPv4 addresses. */
+  declare readonly names: BackendNames | undefined;
   #replaced = false;
 
   constructor(
@@ -75,7 +78,7 @@ export class ActiveConfig {
       routes,
       tlsRoutes: tlsRoutesIn(config, this.pool, group),
       checks: this.checks,
-      idle: new IdleConnections(clock, report),
+      idle: new IdleConnections(clock, report, this.pool.hosts !== undefined),
       backendConnectionsMax: this.budget.sessionsMax,
       retryLimits: { attemptsMax: config.retries + 1, withinMs: RETRY_DEADLINE_MS },
       stickTable: config.sticky === "source" ? new StickTable(clock) : undefined,
@@ -94,6 +97,19 @@ export class ActiveConfig {
       originLines: originLines(shared.pseudonym),
       trusts: trustedBy(config.trustedProxies),
     };
+    const { hosts } = this.pool;
+    if (hosts !== undefined) {
+      const { pool, checks, context } = this;
+      const parts = {
+        clock,
+        report,
+        resolver: shared.resolver(),
+        pool,
+        checks,
+        idle: context.idle,
+      };
+      this.names = new BackendNames(parts, hosts);
+    }
   }
 
   /**
@@ -102,6 +118,7 @@ export class ActiveConfig {
    */
   retire(): void {
     this.#replaced = true;
+    this.names?.stop();
     this.checks.pause();
     this.context.idle.retire();
   }

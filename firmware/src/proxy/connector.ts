@@ -1,3 +1,4 @@
+import { AddressWalk } from "../backend/address-walk.ts";
 import type { Backend } from "../backend/backend.ts";
 import type { ConnectError } from "../log/event.ts";
 import { REFUSAL_COUNTERS } from "../log/refusals.ts";
@@ -74,8 +75,10 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
   place = -1;
   /** The end of all attempts. */
   private lastMs = Number.POSITIVE_INFINITY;
-  /** The end of the attempt, while the board itself has no socket for it. */
+  /** The end of the attempt, while the board itself has no socket for it, and where the backend has several addresses. */
   declare private attemptEndMs: number;
+  /** The addresses of a backend by name. */
+  declare private walk: AddressWalk | undefined;
   /** The one that is being connected to. */
   private backend: Backend | undefined;
   private endpoint: Endpoint | undefined;
@@ -147,6 +150,8 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     if (choice.maxSessions < Number.POSITIVE_INFINITY) {
       idle.shrink(choice.maxSessions - choice.counters.sessions, choice);
     }
+    if (choice.host !== undefined) this.walk = new AddressWalk(choice);
+    else if (this.walk !== undefined) this.walk = undefined;
     this.open(choice, Math.min(this.lastMs, nowMs + this.context.config.connectTimeoutMs), nowMs);
   }
 
@@ -208,8 +213,14 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
 
   private open(backend: Backend, endMs: number, nowMs: number): void {
     let ms = endMs - nowMs;
+    const walk = this.walk;
     try {
-      this.endpoint = new Endpoint(this.context.platform, backend.settings, this);
+      const peer = walk === undefined ? backend.settings : walk.peer;
+      this.endpoint = new Endpoint(this.context.platform, peer, this);
+      if (walk !== undefined) {
+        this.attemptEndMs = endMs;
+        ms = walk.shareOf(ms);
+      }
     } catch {
       // Not the backend's fault: newcomers hold the sockets for a moment, or the Wi-Fi is away.
       this.attemptEndMs = endMs;
@@ -226,6 +237,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
 
   private connected(endpoint: Endpoint, reused: boolean): void {
     this.stopWaiting();
+    if (!reused && this.walk !== undefined) this.walk.connected();
     const backend = this.backend!;
     const { proxyProtocol } = backend.settings;
     this.backend = undefined;
@@ -249,6 +261,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
 
   private missed(failure: "refused" | "connect-timeout", why: ConnectError): void {
     const backend = this.backend!;
+    if (this.walk !== undefined && this.opensNext(backend, this.walk)) return;
     this.context.report({
       level: "W",
       on: "backend",
@@ -260,6 +273,16 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     this.context.checks.requestFailed(backend, failure === "refused" ? "L4CON" : "L4TOUT");
     this.cancel();
     this.connect(failure);
+  }
+
+  /** Tries the next address of the backend within the same attempt; false if none or no time is left. */
+  private opensNext(backend: Backend, walk: AddressWalk): boolean {
+    const nowMs = this.context.clock.now();
+    if (nowMs >= this.attemptEndMs || !walk.next()) return false;
+    this.endpoint!.close();
+    this.endpoint = undefined;
+    this.open(backend, this.attemptEndMs, nowMs);
+    return true;
   }
 
   private giveUp(failure: ConnectFailure): void {

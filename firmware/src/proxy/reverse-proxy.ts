@@ -82,8 +82,14 @@ export class ReverseProxy {
   /** The board's network is up, or down: then nothing counts against a backend. */
   set online(online: boolean) {
     this.#online = online;
-    if (online) this.#active.checks.resume();
-    else this.#active.checks.pause();
+    const { names, checks } = this.#active;
+    if (online) {
+      names?.resume();
+      checks.resume();
+    } else {
+      names?.pause();
+      checks.pause();
+    }
   }
 
   /** Takes a client's connection to `port`, or closes it when no listener of the configuration has that port. */

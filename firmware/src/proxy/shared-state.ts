@@ -1,3 +1,4 @@
+import { Resolver } from "../dns/resolver.ts";
 import type { Report } from "../log/event.ts";
 import type { Log } from "../log/log.ts";
 import { noTraffic } from "../log/traffic.ts";
@@ -16,6 +17,7 @@ export function sharedState(platform: Platform, log: Log, report: Report) {
     .padStart(8, "0");
   let requests = 0;
   let key: SipKey | undefined;
+  let resolver: Resolver | undefined;
   const scratch = new Uint8Array(SCRATCH_BYTES);
   return {
     platform,
@@ -33,6 +35,12 @@ export function sharedState(platform: Platform, log: Log, report: Report) {
     pseudonym: `hot-potato-${boot}`,
     /** A new X-Request-Id. */
     requestId: () => `${boot}-${++requests}`,
+    /** The resolver of host names, made for the first that needs it. */
+    resolver: () => {
+      const servers = () => platform.link.dnsServers ?? [];
+      resolver ??= new Resolver({ platform, report, servers });
+      return resolver;
+    },
     /**
      * The key for cookies where the configuration has none: secret, different at each start. Drawn when
      * the first client needs it: the chip's random numbers are only good while its radio is on.
