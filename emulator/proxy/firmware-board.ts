@@ -3,12 +3,16 @@ import { readFileSync } from "node:fs";
 import net from "node:net";
 import { type App, logBoot, type StartOptions, start } from "../../firmware/src/app.ts";
 import { type Configuration, readConfig } from "../../firmware/src/config/config.ts";
+import { TextStore } from "../../firmware/src/config/storage.ts";
+import { openWifi } from "../../firmware/src/link/wifi-link.ts";
+import { formatLine, type Report } from "../../firmware/src/log/event.ts";
+import type { Link } from "../../firmware/src/platform.ts";
 import { abortLine } from "../../firmware/src/text/exception.ts";
 import { Board, type BoardOptions, type Firmware } from "../src/board.ts";
 import { esp32 } from "../src/boards/esp32.ts";
 import type { BoardKind, SocketKind } from "../src/boards/kind.ts";
 import { RealClock } from "../src/clock.ts";
-import type { BoardPlatform } from "../src/platform.ts";
+import type { BoardPlatform, WiFiClass } from "../src/platform.ts";
 
 /** The firmware on one engine: what a board boots, and what runs then. */
 export interface Program {
@@ -44,6 +48,9 @@ const node: Engine = (configuration, given) => {
     },
   };
 };
+
+/** The Wi-Fi that a board with a DHCP server joins. */
+const EMULATED_NETWORK = { ssid: "emulated", password: "" };
 
 /** A program that does nothing, until there is one. */
 const NO_PROGRAM: Program = { boot: () => {}, app: undefined };
@@ -90,10 +97,23 @@ export class FirmwareBoard extends Board {
     this.powerOn();
   }
 
+  /** The firmware's own link, as `chip/esp32/link.ts` opens it. */
+  #link(platform: BoardPlatform, WiFi: WiFiClass): Link {
+    const { clock } = platform;
+    const report: Report = event => {
+      if (this.#program.app === undefined) platform.log(formatLine(clock.now(), event));
+      else this.#program.app.report(event);
+    };
+    const store = TextStore.open(platform.storage, "wifi", report);
+    const state = () => this.interfaceState;
+    return openWifi({ WiFi, clock, report, store, state, stayAwake: () => {} }, EMULATED_NETWORK);
+  }
+
   /** Power on, with the firmware that was booted before. */
   powerOn(): void {
     this.boot(platform => {
       this.platform = platform;
+      if (platform.WiFi !== undefined) platform.link = this.#link(platform, platform.WiFi);
       this.firmware(platform);
     });
   }

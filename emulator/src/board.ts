@@ -1,7 +1,9 @@
+import type { Link } from "../../firmware/src/platform.ts";
 import { Alarms } from "./alarms.ts";
 import type { BoardKind } from "./boards/kind.ts";
 import type { Cancel, Clock } from "./clock.ts";
 import { Console } from "./console.ts";
+import type { DhcpServer } from "./dhcp.ts";
 import { Flash } from "./flash.ts";
 import { Heap } from "./heap.ts";
 import { Adapter } from "./io/adapter.ts";
@@ -16,9 +18,11 @@ import { defineKeyValue } from "./io/storage.ts";
 import { defineTCP, type TCPFamily } from "./io/tcp.ts";
 import { Uart } from "./io/uart.ts";
 import { defineUDP, type UDPFamily } from "./io/udp.ts";
+import { defineWiFi } from "./io/wifi.ts";
 import type { Wire } from "./io/wire.ts";
-import type { AbortHook, BoardPlatform, Link, Vitals } from "./platform.ts";
+import type { AbortHook, BoardPlatform, Vitals } from "./platform.ts";
 import type { BootMode, Crash, ResetReason } from "./reset.ts";
+import { type BoardWifi, Station } from "./station.ts";
 import { Tasks } from "./tasks.ts";
 import { WifiStation } from "./wifi.ts";
 
@@ -31,6 +35,13 @@ export interface BoardOptions {
   address?: string;
   /** Addresses of the DNS servers that its DHCP server gives. */
   dnsServers?: readonly string[] | undefined;
+  /**
+   * The network's DHCP server: the program joins the network by itself, with the driver `WiFi` of its platform. Without one
+   * the board joins by itself, and has the address above.
+   */
+  dhcp?: DhcpServer | undefined;
+  /** The board has this address now. */
+  onAddress?: (address: string) => void;
   /** The address and port of the computer for a port of the board. By default the same port; `undefined`: none. */
   publish?: Publish;
   /** A published port is open at this address. */
@@ -69,7 +80,7 @@ export class Board {
   readonly kind: BoardKind;
   readonly clock: Clock;
   readonly stack: Stack;
-  readonly wifi: WifiStation;
+  readonly wifi: BoardWifi;
   readonly tasks: Tasks;
   readonly heap: Heap;
   readonly flash: Flash;
@@ -82,6 +93,8 @@ export class Board {
   #uart: Uart;
   #sockets: SocketCode | undefined;
   #udp: UDPFamily | undefined;
+  /** The Wi-Fi that the program joins with its driver. */
+  #station: Station | undefined;
   #firmware: Firmware | undefined;
   /** A program runs. Calls from an earlier program are ignored. */
   #running = false;
@@ -137,21 +150,24 @@ export class Board {
           throw error;
         }),
     });
-    this.wifi = new WifiStation({
+    const parts = {
       clock,
-      address: options.address ?? "127.0.0.1",
       rssi: kind.rssi,
       dnsServers: options.dnsServers,
       joinMs: kind.joinMs,
-      onChanged: online => {
+      onChanged: (online: boolean) => {
         this.stack.online = online;
       },
-      onAir: options.onWifi,
+      onAir: options.onWifi ?? (() => {}),
       onReaddressed: () => this.stack.readdress(),
-    });
+      onAddress: options.onAddress ?? (() => {}),
+    };
+    const { address = "127.0.0.1", dhcp } = options;
+    this.#station = dhcp && new Station({ ...parts, dhcp });
+    this.wifi = this.#station ?? new WifiStation({ ...parts, address });
   }
 
-  /** Power on. The Wi-Fi joins by itself. */
+  /** Power on. Without a DHCP server the Wi-Fi joins by itself. */
   boot(firmware: Firmware): void {
     this.#firmware = firmware;
     this.adapter.plugged = true;
@@ -172,6 +188,11 @@ export class Board {
     this.#console.panic(crash, this.#uptimeMs);
     this.#halt();
     if (this.#reboots) this.#start(crash, this.kind.bootMs);
+  }
+
+  /** The netmask, router and DNS servers of DHCP, or of the program; `undefined` without an address, or without a DHCP server. */
+  get interfaceState(): Station["interfaceState"] {
+    return this.#station?.interfaceState;
   }
 
   /** A program runs on it. */
@@ -252,6 +273,7 @@ export class Board {
       TCP: family.TCP,
       Listener: defineListener(this.stack, family),
       UDP,
+      ...(this.#station && { WiFi: defineWiFi(this.#station, tasks) }),
       ...(family.code.pipes && { Search }),
       Serial: defineSerial(this.#uart, tasks),
       storage: defineKeyValue(this.flash, ms => tasks.stall(tasks.busyMs + ms)),

@@ -5,6 +5,7 @@
 
 import type {
   Clock,
+  Link,
   NativePipeOptions,
   NativeSearchConstructor,
   SocketFailure,
@@ -18,10 +19,12 @@ export interface BoardPlatform {
   readonly UDP: UDPClass;
   /** Where the sockets have `pipe`. */
   readonly Search?: NativeSearchConstructor;
+  /** The driver of a board with a DHCP server; `link` has no network until the program has joined one with it. */
+  readonly WiFi?: WiFiClass;
   readonly Serial: SerialClass;
   readonly storage: KeyValue;
   readonly clock: Clock;
-  readonly link: Link;
+  link: Link;
   readonly connectionsMax: number;
   /** A listener can be closed at any time. With the SDK's sockets that may end the board. */
   readonly closesListeners: boolean;
@@ -53,17 +56,6 @@ export interface Vitals {
   readonly heapFloorBytes: number;
   /** Size of the partition that `storage` writes to. */
   readonly storageBytes: number;
-}
-
-/** The network as the program sees it. */
-export interface Link {
-  readonly address: string | undefined;
-  readonly rssi: number;
-  /** Addresses of DNS servers, as DHCP has given them. */
-  readonly dnsServers: readonly string[];
-  watch(changed: () => void): void;
-  /** Leaves the Wi-Fi and joins it again. */
-  rejoin?(): void;
 }
 
 /** `reason` is XS's, such as "unhandled exception". */
@@ -160,6 +152,27 @@ export interface UDP {
 }
 
 export type UDPClass = new (options: UDPOptions) => UDP;
+
+export interface WiFiOptions {
+  onChanged?: (property: "connection" | "address") => void;
+}
+
+/** A Wi-Fi interface (`embedded:network/interface/wifi`). */
+export interface WiFiDriver {
+  connect(options: { SSID: string; password?: string }): void;
+  disconnect(): void;
+  configure(options: {
+    hostname?: string;
+    static?: { address: string; mask: string; gateway: string } | false;
+  }): void;
+  close(): void;
+  readonly connection: number;
+  readonly address: string | undefined;
+  readonly MAC: string;
+  readonly RSSI: number | undefined;
+}
+
+export type WiFiClass = new (options: WiFiOptions) => WiFiDriver;
 
 export interface SerialOptions {
   transmit?: number;

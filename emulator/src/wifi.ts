@@ -1,7 +1,8 @@
 import type { Cancel, Clock } from "./clock.ts";
+import type { BoardWifi } from "./station.ts";
 
 /** The Wi-Fi of a board: joins some time after power on, and reports when the board gains or loses its address. */
-export class WifiStation {
+export class WifiStation implements BoardWifi {
   readonly rssi: number;
   /** Addresses of DNS servers that the DHCP server gives. */
   dnsServers: readonly string[];

@@ -1,4 +1,5 @@
 import type { App } from "../../firmware/src/app.ts";
+import type { Link } from "../../firmware/src/platform.ts";
 import type { Firmware } from "../src/board.ts";
 import type { BoardPlatform, Serial, SerialOptions } from "../src/platform.ts";
 import { BoardSide } from "./board-side.ts";
@@ -16,9 +17,25 @@ export interface XsProgram {
   call(name: string, value?: unknown): string;
 }
 
+/** The network as a program knows it: it changes with the command `network`. */
+export interface EngineNetworkState
+  extends Pick<
+    Link,
+    "kind" | "address" | "mac" | "netmask" | "gateway" | "dnsServers" | "rssi" | "ssid"
+  > {
+  /** The program chooses its address. */
+  readonly isConfigurable: boolean;
+}
+
+function networkOf(link: Link): EngineNetworkState {
+  const { kind, address, mac, netmask, gateway, dnsServers, rssi, ssid } = link;
+  const isConfigurable = link.configure !== undefined;
+  return { kind, address, mac, netmask, gateway, dnsServers, rssi, ssid, isConfigurable };
+}
+
 /** The values that a program gets from the board at its start. */
 interface Start {
-  readonly network: Pick<BoardPlatform["link"], "address" | "rssi" | "dnsServers">;
+  readonly network: EngineNetworkState;
   readonly connectionsMax: number;
   readonly closesListeners: boolean;
   readonly multicast: boolean;
@@ -51,10 +68,7 @@ export function xsProgram(
   return {
     boot(board: BoardPlatform) {
       let platform = board;
-      const network = () => {
-        const { address, rssi, dnsServers } = platform.link;
-        return { address, rssi, dnsServers };
-      };
+      const network = () => networkOf(platform.link);
       const side = new BoardSide({
         platform: () => platform,
         machine: () => machine!,
@@ -125,6 +139,9 @@ function answers(platform: BoardPlatform, openSerial: (options: object) => Seria
         return String(platform.vitals.freeHeapBytes);
       case "storage-bytes":
         return String(platform.vitals.storageBytes);
+      case "configure":
+        platform.link.configure?.(JSON.parse(args[0]));
+        return "";
       case "rejoin":
         platform.link.rejoin?.();
         return "";

@@ -9,6 +9,7 @@ import {
 import type { BoardKind } from "../../emulator/src/boards/kind.ts";
 import { profileOf } from "../../emulator/src/boards/profile.ts";
 import { VirtualClock } from "../../emulator/src/clock.ts";
+import { DhcpServer } from "../../emulator/src/dhcp.ts";
 import { DnsServer } from "../../emulator/src/dns-server.ts";
 import type { Flash } from "../../emulator/src/flash.ts";
 import { xsFirmware } from "../../emulator/xs/firmware.ts";
@@ -40,6 +41,8 @@ export interface EmulatedLabOptions {
   flash?: Flash;
   /** The board reboots after a crash. */
   reboots?: boolean;
+  /** The network has a DHCP server, and the firmware joins it with its own link; without it the board joins by itself. */
+  dhcp?: boolean;
   /** The serial line has its speed; without it, lines take no time. */
   pacedConsole?: boolean;
   /** The network carries multicast: the board has a name by multicast DNS. */
@@ -81,6 +84,8 @@ export class EmulatedLab {
   readonly clock = new VirtualClock();
   readonly network: Network;
   readonly board: FirmwareBoard;
+  /** The network's DHCP server, if it has one. */
+  readonly dhcp: DhcpServer | undefined;
   /** Lines of the board's console. */
   readonly lines: string[] = [];
   #backends: { backend: LabBackend; settings: BackendSettings }[] = [];
@@ -95,6 +100,7 @@ export class EmulatedLab {
       random = seeded(seed),
       engine = ENGINE,
       traceLines = TRACE_LINES,
+      dhcp = false,
       ...options
     }: EmulatedLabOptions = {},
   ) {
@@ -106,7 +112,10 @@ export class EmulatedLab {
       traceLines,
     });
     const host = this.network.host("board", profileOf(kind));
+    this.dhcp = dhcp ? new DhcpServer(host.address) : undefined;
     this.board = new FirmwareBoard({
+      dhcp: this.dhcp,
+      onAddress: address => this.network.readdress(host.name, address),
       kind,
       clock: this.clock,
       wire: host,

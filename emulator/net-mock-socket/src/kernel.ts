@@ -39,7 +39,7 @@ export interface DatagramReceiver {
 export interface KernelOptions {
   readonly fabric: Fabric;
   readonly name: string;
-  readonly address: string;
+  address: string;
   readonly index: number;
   readonly profile: Partial<HostProfile>;
   /** The host of this name or address. */
@@ -55,7 +55,7 @@ export interface KernelOptions {
 export class Kernel implements HostIdentity {
   readonly fabric: Fabric;
   readonly name: string;
-  readonly address: string;
+  address: string;
   readonly index: number;
   readonly profile: HostProfile;
   /** Sockets that are not closed. */

@@ -120,6 +120,16 @@ export class Network {
     return host;
   }
 
+  /** Gives the host another address. Its connections are not ended, and packets of them are delivered. */
+  readdress(host: string, address: string): void {
+    const kernel = this.#known(host);
+    const owner = this.#byAddress.get(address);
+    if (owner !== undefined && owner !== kernel) throw new Error(`${address} is ${owner.name}`);
+    this.#byAddress.delete(kernel.address);
+    kernel.address = address;
+    this.#byAddress.set(address, kernel);
+  }
+
   /** The host of this name or address. */
   find(nameOrAddress: string): Host | undefined {
     const kernel = this.#kernel(nameOrAddress);

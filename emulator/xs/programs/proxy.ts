@@ -10,16 +10,13 @@ import type {
   UDPConstructor,
 } from "../../../firmware/src/platform.ts";
 import { MEMORY_FULL } from "../../../firmware/src/text/exception.ts";
+import type { EngineNetworkState } from "../firmware.ts";
 import type { Path, RemoteValue } from "../remote.ts";
 import { host } from "./host.ts";
 
 /** The firmware on XS: what `main.ts` is on the chip, with the emulated board around it. */
 
-interface Network {
-  readonly address: string | undefined;
-  readonly rssi: number;
-  readonly dnsServers: readonly string[];
-}
+type Network = EngineNetworkState;
 
 const COMMANDS: Record<string, (value: never) => unknown> = {
   start: (value: {
@@ -59,7 +56,7 @@ const COMMANDS: Record<string, (value: never) => unknown> = {
 const FREE_HEAP = '["free-heap"]';
 
 let app: App | undefined;
-let network: Network = { address: undefined, rssi: 0, dnsServers: [] };
+let network: Network = { address: undefined, rssi: 0, isConfigurable: false };
 let changed = () => {};
 let readable = (_bytes: number) => {};
 let writable = (_bytes: number) => {};
@@ -105,6 +102,18 @@ function platform({
       get address() {
         return network.address;
       },
+      get kind() {
+        return network.kind;
+      },
+      get mac() {
+        return network.mac;
+      },
+      get netmask() {
+        return network.netmask;
+      },
+      get gateway() {
+        return network.gateway;
+      },
       get rssi() {
         return network.rssi;
       },
@@ -115,6 +124,9 @@ function platform({
         changed = task;
       },
       rejoin: () => void ask("rejoin"),
+      configure: network.isConfigurable
+        ? settings => void ask("configure", JSON.stringify(settings))
+        : undefined,
     },
     connectionsMax,
     closesListeners,
