@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+
 // Hellos of tests, put together from their parts (RFC 8446 section 4.1.2).
 
 const word = (value: number) => [value >> 8, value & 255];
@@ -46,4 +48,34 @@ export function inRecords(content: Uint8Array, size = 16_384): Uint8Array {
 
 export function clientHello(...extensions: readonly (readonly number[])[]): Uint8Array {
   return inRecords(message({ extensions }));
+}
+
+/** The first bytes that a real client has sent. */
+export interface RecordedHello {
+  /** Program, version and arguments. */
+  readonly client: string;
+  /** The name and the protocols that the client was asked for. */
+  readonly serverName: string | undefined;
+  readonly alpn: string;
+  readonly hasEarlyData: boolean;
+  /** Length of the hello, with the heads of its records; early data may follow. */
+  readonly helloBytes: number;
+  readonly bytes: Uint8Array;
+}
+
+export function recordedHellos(): RecordedHello[] {
+  const [, ...lines] = readFileSync(new URL("recorded.txt", import.meta.url), "utf8")
+    .trimEnd()
+    .split("\n");
+  return lines.map(line => {
+    const [client, serverName, alpn, early, helloBytes, bytes] = line.split("\t");
+    return {
+      client,
+      serverName: serverName === "-" ? undefined : serverName,
+      alpn: alpn === "-" ? "" : alpn,
+      hasEarlyData: early === "early",
+      helloBytes: Number(helloBytes),
+      bytes: new Uint8Array(Buffer.from(bytes, "base64")),
+    };
+  });
 }
