@@ -17,6 +17,8 @@ import type { BoardPlatform, WiFiClass } from "../src/platform.ts";
 /** The firmware on one engine: what a board boots, and what runs then. */
 export interface Program {
   readonly boot: Firmware;
+  /** Logs an event of the board's link; absent where the program must not be called inside its own requests. */
+  readonly report?: Report;
   readonly app: App | undefined;
 }
 
@@ -43,6 +45,7 @@ const node: Engine = (configuration, given) => {
       });
       app = start(platform, configuration, given);
     },
+    report: event => app?.report(event),
     get app() {
       return app;
     },
@@ -101,8 +104,9 @@ export class FirmwareBoard extends Board {
   #link(platform: BoardPlatform, WiFi: WiFiClass): Link {
     const { clock } = platform;
     const report: Report = event => {
-      if (this.#program.app === undefined) platform.log(formatLine(clock.now(), event));
-      else this.#program.app.report(event);
+      const { app, report } = this.#program;
+      if (app === undefined || report === undefined) platform.log(formatLine(clock.now(), event));
+      else report(event);
     };
     const store = TextStore.open(platform.storage, "wifi", report);
     const state = () => this.interfaceState;

@@ -101,7 +101,9 @@ export function xsProgram(
       });
       const start: Start = { network: network(), connectionsMax, closesListeners, multicast };
       call("start", { ...settings, ...start });
-      link.watch(() => call("network", network()));
+      // A link of this process may change inside a request of the program, which no command may interrupt.
+      const changed = () => call("network", network());
+      link.watch(link.configure === undefined ? changed : () => board.clock.after(0, changed));
     },
     get machine() {
       return machine!;

@@ -1,6 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
-import { get, put, TOKEN } from "../../../hil/kit/admin-port.ts";
+import { change, documentOf } from "../../../hil/kit/admin-lab.ts";
+import { get, TOKEN } from "../../../hil/kit/admin-port.ts";
 import { collect, EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
 import { NETWORK_TRIAL_MS } from "../config/network.ts";
 import { ADDRESS_CHECK_MS } from "./network-link.ts";
@@ -91,10 +92,7 @@ describe("a static address", () => {
 
   test("that is new is saved when a request with the token arrives over it", async () => {
     const lab = await labOf();
-    const answer = await put(lab, "/api/config", {
-      ...(lab.app!.runtime.document as object),
-      network: FIXED,
-    });
+    const answer = await change(lab, { network: FIXED });
     expect(JSON.parse(answer.body).done).toBe(
       "in force; it is saved after a trial of 120 s if a request, with the token if one is set, arrives at 10.0.0.99",
     );
@@ -118,7 +116,7 @@ describe("a static address", () => {
     await rejoined(lab, "10.0.0.1");
     expect(lab.events("config", "rolled-back").at(-1)!.values).toEqual({ why: "unconfirmed" });
     expect((await get(lab, "/api/status", { token: TOKEN })).status).toBe(200);
-    expect(lab.app!.runtime.document).not.toHaveProperty("network");
+    expect(await documentOf(lab)).not.toHaveProperty("network");
   });
 
   test("that is new is not confirmed by a request that arrives before the network is left", async () => {
