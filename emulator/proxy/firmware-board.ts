@@ -1,6 +1,4 @@
-import dgram from "node:dgram";
 import { readFileSync } from "node:fs";
-import net from "node:net";
 import { type App, logBoot, type StartOptions, start } from "../../firmware/src/app.ts";
 import { type Configuration, readConfig } from "../../firmware/src/config/config.ts";
 import { TextStore } from "../../firmware/src/config/storage.ts";
@@ -12,6 +10,7 @@ import { Board, type BoardOptions, type Firmware } from "../src/board.ts";
 import { esp32 } from "../src/boards/esp32.ts";
 import type { BoardKind, SocketKind } from "../src/boards/kind.ts";
 import { RealClock } from "../src/clock.ts";
+import { computerWire, SERVICES_ADDRESS } from "../src/io/computer-wire.ts";
 import type { BoardPlatform, WiFiClass } from "../src/platform.ts";
 
 /** The firmware on one engine: what a board boots, and what runs then. */
@@ -74,9 +73,9 @@ export class FirmwareBoard extends Board {
   #program = NO_PROGRAM;
   #onBooted: (app: App) => void;
 
-  constructor({ onBooted = () => {}, ...options }: FirmwareBoardOptions) {
-    const wire = { ...net, createSocket: dgram.createSocket, takesOnread: true };
-    super({ clock: new RealClock(), wire, ...options });
+  constructor({ onBooted = () => {}, wire, ...options }: FirmwareBoardOptions) {
+    const network = wire ? { wire } : { wire: computerWire(), dnsServers: [SERVICES_ADDRESS] };
+    super({ clock: new RealClock(), ...network, ...options });
     this.#onBooted = onBooted;
   }
 

@@ -1,0 +1,160 @@
+import dgram from "node:dgram";
+import dns from "node:dns/promises";
+import { EventEmitter } from "node:events";
+import net from "node:net";
+import { type Answer, decode, encode, type Packet } from "dns-packet";
+import type { Wire, WireDatagrams } from "./wire.ts";
+
+/** The address at which a board on this computer's network has its DNS server and its time server: they are in this process. */
+export const SERVICES_ADDRESS = "127.0.0.1";
+
+const DNS_PORT = 53;
+const NTP_PORT = 123;
+
+/** Multicast DNS. */
+const MDNS_PORT = 5353;
+const MDNS_GROUP = "224.0.0.251";
+
+/** Time to live of the answers, in seconds: the computer's resolver does not tell it. */
+const TTL_S = 30;
+
+const SERVFAIL = 2;
+const NXDOMAIN = 3;
+
+/** The IPv4 addresses of a name; none: there is no such name. Rejects where that cannot be found out. */
+export type LookUp = (name: string) => Promise<readonly string[]>;
+
+/** As programs of this computer resolve it: /etc/hosts, multicast DNS and DNS servers, as the computer is set up. */
+export const lookUp: LookUp = async name => {
+  try {
+    const found = await dns.lookup(name, { family: 4, all: true });
+    return found.map(({ address }) => address);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOTFOUND" || code === "ENODATA") return [];
+    throw error;
+  }
+};
+
+/**
+ * This computer's network. A board's questions to its DNS server and about `.local` are answered here by the computer's resolver, and
+ * those to its time server by the computer's clock. Names of pool.ntp.org lead to that time server, so no other one is asked. What else the board sends to groups stays on the loopback interface.
+ */
+export function computerWire(resolve: LookUp = lookUp): Wire {
+  return {
+    ...net,
+    takesOnread: true,
+    createSocket: options => new ComputerDatagrams(dgram.createSocket(options), resolve),
+  };
+}
+
+/** A socket of `node:dgram` that answers some datagrams itself. */
+class ComputerDatagrams extends EventEmitter implements WireDatagrams {
+  #socket: dgram.Socket;
+  #resolve: LookUp;
+  #closed = false;
+
+  constructor(socket: dgram.Socket, resolve: LookUp) {
+    super();
+    this.#socket = socket;
+    this.#resolve = resolve;
+    socket.on("message", (bytes, from) => this.emit("message", bytes, from));
+    socket.on("error", error => this.emit("error", error));
+  }
+
+  bind(options: { port: number; address?: string | undefined }): void {
+    this.#socket.bind(options);
+  }
+
+  send(bytes: Uint8Array, port: number, address: string): void {
+    const answer = (message: Uint8Array | undefined) => {
+      if (message === undefined || this.#closed) return;
+      const from = { address: SERVICES_ADDRESS, port };
+      this.emit("message", Buffer.from(message), from);
+    };
+    if (address === SERVICES_ADDRESS && port === NTP_PORT) {
+      setImmediate(() => answer(timeAnswer(bytes, Date.now())));
+    } else if (
+      (address === SERVICES_ADDRESS && port === DNS_PORT) ||
+      (address === MDNS_GROUP && port === MDNS_PORT)
+    ) {
+      void dnsAnswer(bytes, this.#resolve).then(answer);
+    } else {
+      this.#socket.send(bytes, port, address);
+    }
+  }
+
+  address(): { readonly port: number } {
+    return this.#socket.address();
+  }
+
+  addMembership(group: string): void {
+    this.#socket.addMembership(group, SERVICES_ADDRESS);
+    this.#socket.setMulticastInterface(SERVICES_ADDRESS);
+  }
+
+  dropMembership(group: string): void {
+    this.#socket.dropMembership(group, SERVICES_ADDRESS);
+  }
+
+  setMulticastTTL(timeToLive: number): void {
+    this.#socket.setMulticastTTL(timeToLive);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#socket.close();
+  }
+}
+
+/** The answer to a question for an IPv4 address; `undefined`: it is no such question. */
+async function dnsAnswer(bytes: Uint8Array, resolve: LookUp): Promise<Uint8Array | undefined> {
+  let query: Packet;
+  try {
+    query = decode(Buffer.from(bytes));
+  } catch {
+    return undefined;
+  }
+  const { id, questions = [] } = query;
+  const [question] = questions;
+  if (query.type !== "query" || question?.type !== "A") return undefined;
+  const { name } = question;
+  try {
+    const addresses = isTimePool(name) ? [SERVICES_ADDRESS] : await resolve(name);
+    const answers = addresses.map((data): Answer => ({ type: "A", name, ttl: TTL_S, data }));
+    const flags = answers.length === 0 ? NXDOMAIN : 0;
+    return encode({ type: "response", id, questions, answers, flags });
+  } catch {
+    return encode({ type: "response", id, questions, flags: SERVFAIL });
+  }
+}
+
+function isTimePool(name: string): boolean {
+  return /(^|\.)pool\.ntp\.org$/i.test(name);
+}
+
+/** Bytes of a message of SNTP, and where its timestamps are (RFC 4330 4). */
+const NTP_BYTES = 48;
+const NTP_ORIGINATE = 24;
+const NTP_RECEIVE = 32;
+const NTP_TRANSMIT = 40;
+const NTP_CLIENT_MODE = 3;
+const NTP_SERVER_MODE = 4;
+
+/** Seconds from 1900, the epoch of NTP, to 1970. */
+const NTP_EPOCH_S = 2_208_988_800;
+
+/** The answer of a time server to a client; `undefined`: it has not asked. */
+export function timeAnswer(query: Uint8Array, nowMs: number): Uint8Array | undefined {
+  if (query.byteLength < NTP_BYTES || (query[0] & 7) !== NTP_CLIENT_MODE) return undefined;
+  const answer = Buffer.alloc(NTP_BYTES);
+  answer[0] = (query[0] & 0x38) | NTP_SERVER_MODE; // the client's version
+  answer[1] = 1; // stratum: a clock of its own
+  answer.write("LOCL", 12);
+  answer.set(query.subarray(NTP_TRANSMIT, NTP_TRANSMIT + 8), NTP_ORIGINATE);
+  for (const at of [NTP_RECEIVE, NTP_TRANSMIT]) {
+    answer.writeUInt32BE((Math.floor(nowMs / 1000) + NTP_EPOCH_S) % 2 ** 32, at);
+    answer.writeUInt32BE(Math.floor(((nowMs % 1000) / 1000) * 2 ** 32), at + 4);
+  }
+  return answer;
+}
