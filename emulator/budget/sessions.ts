@@ -1,6 +1,7 @@
 import type { MockSocket } from "net-mock-socket";
 import { BACKENDS_MAX } from "../../firmware/src/config/settings.ts";
 import { REQUESTS_BYTES } from "../../firmware/src/log/log.ts";
+import { alpn, clientHello, extension, name } from "../../firmware/src/net/hellos/testing.ts";
 import type { PeerSocket } from "../lwip/peer-socket.ts";
 import { machineWith } from "../xs/engine-snapshots.ts";
 import { Bench } from "./bench.ts";
@@ -46,6 +47,21 @@ function echoes(socket: MockSocket): void {
 /** All clients have one address. */
 const SETTINGS = { inspect: [], clientSessionsMax: HELD + 1 };
 
+/** RFC 7685. */
+const PADDING = 21;
+
+/** The hello of a client that wants this server: as long as OpenSSL's and curl's are. */
+const TLS_SERVER = "cloud.example.org";
+const HELLO_BYTES = 517;
+export const HELLO = Buffer.from(helloWith(HELLO_BYTES - helloWith(0).byteLength));
+export const TLS = { routes: [{ sni: [TLS_SERVER] }] };
+
+function helloWith(paddingBytes: number): Uint8Array {
+  const padding = extension(PADDING, ...new Array<number>(paddingBytes).fill(0));
+  return clientHello(name(TLS_SERVER), alpn("h2", "http/1.1"), padding);
+}
+
+const tls = () => new Bench(echoes, { settings: { ...SETTINGS, ...TLS } }).start();
 const tcp = () => new Bench(echoes, { settings: SETTINGS }).start();
 const http = () => new Bench(answers, { settings: SETTINGS }).start();
 
@@ -53,11 +69,11 @@ const http = () => new Bench(answers, { settings: SETTINGS }).start();
 async function exchange(
   bench: Bench,
   client: MockSocket,
-  text: string,
+  content: string | Buffer,
   length: number,
 ): Promise<void> {
   const before = client.bytesRead;
-  client.write(text);
+  client.write(content);
   await bench.until(() => client.bytesRead >= before + length);
 }
 
@@ -72,6 +88,14 @@ export function open(bench: Bench): MockSocket {
 export async function rawSession(bench: Bench): Promise<void> {
   const client = open(bench);
   await exchange(bench, client, "hello", 5);
+  client.end();
+  await bench.until(() => client.closed);
+}
+
+/** One TLS connection: its hello, the first bytes of the answer, and the close. */
+async function tlsSession(bench: Bench): Promise<void> {
+  const client = open(bench);
+  await exchange(bench, client, HELLO, HELLO.byteLength);
   client.end();
   await bench.until(() => client.closed);
 }
@@ -117,6 +141,9 @@ export const sessions: Measure = async () => {
   const bench = await tcp();
   const figures = await each(bench, "tcp.session", "session", () => rawSession(bench));
   bench.end();
+  const ofTls = await tls();
+  figures.push(...(await each(ofTls, "tls.session", "session", () => tlsSession(ofTls))));
+  ofTls.end();
   return figures;
 };
 
@@ -212,6 +239,7 @@ function ofOne(name: string, before: Live, after: Live): Figure[] {
 export const heap: Measure = async () => {
   const raw = await tcp();
   const { slots, chunkBytes } = raw.live();
+  const ofTls = await tls();
   const web = await http();
   const bytes = Buffer.alloc(UNDER_WAY_BYTES, "x");
   const put = `PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: ${2 ** 20}\r\n\r\n`;
@@ -222,6 +250,12 @@ export const heap: Measure = async () => {
       raw,
       "tcp",
       client => exchange(raw, client, "hello", 5),
+      client => client.write(bytes),
+    )),
+    ...(await held(
+      ofTls,
+      "tls",
+      client => exchange(ofTls, client, HELLO, HELLO.byteLength),
       client => client.write(bytes),
     )),
     ...(await held(

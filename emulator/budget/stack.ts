@@ -2,6 +2,7 @@ import type { MockSocket } from "net-mock-socket";
 import { BACKENDS_MAX, ROUTES_MAX } from "../../firmware/src/config/settings.ts";
 import { Bench } from "./bench.ts";
 import { type Figure, figure, type Measure } from "./figures.ts";
+import { HELLO, TLS } from "./sessions.ts";
 
 /**
  * How deep the stack of JavaScript gets. One slot too many ends the chip's program, so each kind of
@@ -59,7 +60,7 @@ async function sendText(bench: Bench, text: string, port?: number): Promise<void
 }
 
 /** Clients that all send `text`, and close when they have received something or were closed. */
-async function crowd(bench: Bench, count: number, text: string): Promise<void> {
+async function crowd(bench: Bench, count: number, text: string | Buffer): Promise<void> {
   const clients = Array.from({ length: count }, () => open(bench));
   for (const client of clients) {
     client.write(text);
@@ -137,6 +138,7 @@ interface Case {
 const CASES: Record<string, Case> = {
   start: { settings: LARGE },
   "tcp.session": { play: bench => sendText(bench, "hello END") },
+  "tls.session": { settings: TLS, play: bench => crowd(bench, 1, HELLO) },
   "http.pipelined": {
     settings: { sticky: "cookie" },
     play: bench => crowd(bench, 1, (GET + POST).repeat(PIPELINED)),

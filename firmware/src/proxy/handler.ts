@@ -10,20 +10,15 @@ export interface Summary {
   readonly protocol?: "raw" | "upgraded" | "tls";
   readonly backend?: string | undefined;
   readonly status?: number | undefined;
-  /** Bytes of the client that were forwarded, and not by a pipe. */
-  readonly in?: number;
-  /** The server name that a TLS client wants, and the application protocols that it offers. */
-  readonly sni?: string | undefined;
-  readonly alpn?: string | undefined;
-  /** Further backends that its hello was sent to. */
-  readonly retries?: number;
+  readonly tls?: TlsStream | undefined;
   /** Bytes that were written to the client. */
   readonly out: number;
 }
 
-/** A TLS connection whose hello has been forwarded. */
+/** What is logged of a TLS connection. */
 export interface TlsStream {
-  readonly hello: Hello;
+  /** `undefined`: none that could be read. */
+  readonly hello: Hello | undefined;
   /** Bytes of the hello that were forwarded, and not by a pipe. */
   readonly sentBytes: number;
   /** Further backends that were tried. */

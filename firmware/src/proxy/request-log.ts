@@ -86,7 +86,7 @@ const NORMAL_ENDINGS: readonly Ending[] = Object.freeze([
 
 /** Writes the log line of a session that has no lines of requests. */
 export function logSession(
-  { config, clock, log, traffic }: ProxyContext,
+  context: ProxyContext,
   client: ClientInfo,
   summary: Summary | undefined,
   bytesIn: number,
@@ -94,11 +94,20 @@ export function logSession(
   startMs: number,
   why: Ending,
 ): void {
-  const { requests } = config.log;
-  const retries = summary?.retries ?? 0;
-  traffic.retries += retries;
-  if (requests === "none" || (requests === "errors" && NORMAL_ENDINGS.includes(why))) return;
-  const nowMs = clock.now();
+  const requests = context.config.log.requests;
+  let sni = "";
+  let alpn = "";
+  let retries = 0;
+  const tls = summary?.tls;
+  if (tls !== undefined) {
+    sni = tls.hello?.serverName ?? "";
+    alpn = tls.hello?.alpn ?? "";
+    retries = tls.retries;
+  }
+  if (requests === "none") return;
+  if (requests === "errors" && retries === 0 && NORMAL_ENDINGS.includes(why)) return;
+  const nowMs = context.clock.now();
+  const log = context.log;
   log.writeLine(
     log.requests,
     log.order++,
@@ -108,8 +117,8 @@ export function logSession(
     summary?.protocol ?? "",
     summary?.backend ?? "",
     why,
-    summary?.sni ?? "",
-    summary?.alpn ?? "",
+    sni,
+    alpn,
     nowMs,
     client.id,
     client.port,

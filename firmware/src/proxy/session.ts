@@ -193,7 +193,7 @@ export class Session implements TlsOwner, EndpointOwner, ClosingOwner, Measured,
     if (protocol === "http") {
       this.serveWith(new HttpSession(this)).onReady();
     } else if (protocol === "tcp") {
-      this.serveRaw();
+      this.serveWith(new TcpSession(this)).begin(this.context.rawGroup);
     } else if (protocol === "tls") {
       const nowMs = this.context.clock.now();
       this.serveWith(new TlsSession(this)).begin(firstByteMs ?? nowMs, nowMs);
@@ -276,7 +276,12 @@ export class Session implements TlsOwner, EndpointOwner, ClosingOwner, Measured,
     const ownLines = this.why === "done" || (handler !== undefined && summary === undefined);
     if (!ownLines || this.why === "error") {
       const why = this.why ?? "stopped";
-      const bytesIn = this.clientSide.passedBytes + (summary?.in ?? 0);
+      const tls = summary?.tls;
+      let bytesIn = this.clientSide.passedBytes;
+      if (tls !== undefined) {
+        bytesIn += tls.sentBytes;
+        context.traffic.retries += tls.retries;
+      }
       const bytesOut = summary?.out ?? 0;
       context.traffic.bytesIn += bytesIn;
       context.traffic.bytesOut += bytesOut;

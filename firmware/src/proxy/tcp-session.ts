@@ -92,10 +92,8 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
     const backend = this.backend?.name;
     const out = this.backendSide?.passedBytes ?? 0;
     if (tunnelled === undefined) return { protocol: "raw", backend, out };
-    if (tunnelled === "upgraded") return { protocol: "upgraded", backend, out };
-    const { hello, sentBytes, retries } = tunnelled;
-    const { serverName: sni, alpn } = hello;
-    return { protocol: "tls", backend, out, in: sentBytes, sni, alpn, retries };
+    if (tunnelled === "upgraded") return { protocol: tunnelled, backend, out };
+    return { protocol: "tls", backend, out, tls: tunnelled };
   }
 
   unreachable(why: ConnectFailure): void {

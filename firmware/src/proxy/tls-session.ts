@@ -61,16 +61,7 @@ export class TlsSession implements Handler, EndpointOwner, ConnectorOwner {
   }
 
   get summary(): Summary {
-    const hello = this.hello;
-    return {
-      protocol: "tls",
-      backend: this.backend?.name,
-      in: this.sentBytes,
-      out: 0,
-      sni: hello?.serverName,
-      alpn: hello?.alpn,
-      retries: this.retries,
-    };
+    return { protocol: "tls", backend: this.backend?.name, out: 0, tls: this.tls };
   }
 
   onReady(endpoint: Endpoint): void {
@@ -232,15 +223,16 @@ export class TlsSession implements Handler, EndpointOwner, ConnectorOwner {
   /** A `TcpSession` moves all other bytes. `connector`: the backend has not answered yet. */
   private stream(connector?: Connector): void {
     const { backend, backendSide, session } = this;
-    const tls = { hello: this.hello!, sentBytes: this.sentBytes, retries: this.retries };
+    const { tls } = this;
     this.state = "over";
     this.backend = this.backendSide = this.connector = undefined;
     this.unclaim();
     session.stream(backend!, backendSide!, tls, connector);
   }
 
-  private get retries(): number {
-    return Math.max(0, (this.connector?.attempts ?? 0) - 1);
+  private get tls(): TlsStream {
+    const retries = Math.max(0, (this.connector?.attempts ?? 0) - 1);
+    return { hello: this.hello, sentBytes: this.sentBytes, retries };
   }
 
   private leaveBackend(): void {
