@@ -21,16 +21,16 @@ export interface XsProgram {
 export interface EngineNetworkState
   extends Pick<
     Link,
-    "kind" | "address" | "mac" | "netmask" | "gateway" | "dnsServers" | "rssi" | "ssid"
+    "kind" | "address" | "mac" | "interfaceState" | "dnsServers" | "rssi" | "ssid"
   > {
   /** The program chooses its address. */
   readonly isConfigurable: boolean;
 }
 
 function networkOf(link: Link): EngineNetworkState {
-  const { kind, address, mac, netmask, gateway, dnsServers, rssi, ssid } = link;
+  const { kind, address, mac, interfaceState, dnsServers, rssi, ssid } = link;
   const isConfigurable = link.configure !== undefined;
-  return { kind, address, mac, netmask, gateway, dnsServers, rssi, ssid, isConfigurable };
+  return { kind, address, mac, interfaceState, dnsServers, rssi, ssid, isConfigurable };
 }
 
 /** The values that a program gets from the board at its start. */

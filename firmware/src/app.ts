@@ -3,6 +3,7 @@ import { RunningConfig } from "./admin/running-config.ts";
 import { RuntimeApi } from "./admin/runtime-api.ts";
 import { AdminServer } from "./admin/server.ts";
 import { startConfigOf } from "./admin/start-config.ts";
+import { addressSource } from "./admin/status.ts";
 import type { GivenSettings } from "./config/build-settings.ts";
 import type { Configuration } from "./config/config.ts";
 import { ConfigStore } from "./config/config-store.ts";
@@ -118,7 +119,7 @@ export function start(
         on: "net",
         ip,
         name: name || undefined,
-        by: fixed === undefined ? "dhcp" : "static",
+        by: addressSource(fixed),
         rssi,
       });
     if (proxy.config.adminPort === 0) link.confirm?.(); // no request can do it

@@ -145,6 +145,15 @@ export interface NetworkSettings {
   readonly dns: readonly string[];
 }
 
+/** The values that DHCP, or `NetworkSettings`, has set beside the address. */
+export interface InterfaceState {
+  readonly netmask: string;
+  /** The router. */
+  readonly gateway: string;
+  /** The servers that DHCP has named; empty with a static address. */
+  readonly dnsServers: readonly string[];
+}
+
 /** The connection to the network: Wi-Fi or Ethernet on the chip. */
 export interface Link {
   /** Absent where the board uses the computer's network. */
@@ -153,9 +162,8 @@ export interface Link {
   readonly address: string | undefined;
   /** The interface's MAC address; `undefined` while its driver is not open. */
   readonly mac?: string | undefined;
-  /** The netmask and the router of the network that the board is in; `undefined` without one. */
-  readonly netmask?: string | undefined;
-  readonly gateway?: string | undefined;
+  /** Asked anew at each use; `undefined` without a network. */
+  readonly interfaceState?: InterfaceState | undefined;
   /** DNS servers in the order of preference: `NetworkSettings.dns`, or those of DHCP. Absent: not known. */
   readonly dnsServers?: readonly string[];
   /** Signal strength in dBm; `undefined` without a radio. */

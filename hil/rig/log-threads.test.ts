@@ -70,8 +70,8 @@ describe("a line reads the same in each run", () => {
       { level: "I", on: "boot", version: "0.2.0", build: "bb", heap: 80_000 },
     ],
     [
-      "another Wi-Fi",
-      { level: "I", on: "net", ip: "10.0.0.7", rssi: -54 },
+      "another network",
+      { level: "I", on: "net", ip: "10.0.0.7", name: "hot-potato", by: "dhcp", rssi: -54 },
       { level: "I", on: "net", ip: "192.168.1.4", rssi: -71 },
     ],
   ])("%s", (_, a, b) => {

@@ -142,6 +142,7 @@ function add(thread: OpenThread, { ms, line }: TimedLine): void {
 export function comparable({ level, on, what, values }: LogLine): string {
   const shown = Object.entries(values).flatMap(([key, value]) => {
     if (CHANCE.has(key) || (on === "http" && key === "request")) return [];
+    if (on === "net" && (key === "name" || key === "by")) return [];
     if (TIMERS.has(key)) return value === "-1" ? `${key}=-1` : [];
     // Sizes vary: a head contains the board's address, and a stream that was cut ends anywhere.
     const counted = values.status === undefined && WHOLE.has(values.why);

@@ -108,11 +108,8 @@ function platform({
       get mac() {
         return network.mac;
       },
-      get netmask() {
-        return network.netmask;
-      },
-      get gateway() {
-        return network.gateway;
+      get interfaceState() {
+        return network.interfaceState;
       },
       get rssi() {
         return network.rssi;

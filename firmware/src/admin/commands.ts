@@ -7,7 +7,13 @@ import type { Outcome } from "./outcome.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 import { changeText, runTimeChanges } from "./runtime-changes.ts";
 import { SECRET, withoutSecrets } from "./secrets.ts";
-import { type BackendStatus, backendStatuses, boardStatus, configurationText } from "./status.ts";
+import {
+  type BackendStatus,
+  backendStatuses,
+  boardStatus,
+  configurationText,
+  networkStatus,
+} from "./status.ts";
 import { CONFIRMATION } from "./trial.ts";
 import { wordsOf } from "./words.ts";
 
@@ -75,6 +81,11 @@ const LIST: readonly Command[] = deepFreeze<Command[]>([
       if (value.length > 0) return runtime.setKey(key, jsonOrText(value.join(" ")));
       return key === "default" ? runtime.running.configureBuiltIn() : keyLines(runtime, key);
     },
+  },
+  {
+    usage: "network",
+    help: "address, router, DNS servers and host name of the board",
+    run: networkLines,
   },
   {
     usage: "wifi [SSID PASSWORD]",
@@ -209,6 +220,15 @@ function backendLine(backend: BackendStatus): string {
   const { sessions, sessionsTotal, latencyMs, check } = backend;
   const dns = backend.dns === null ? "" : ` addresses=${backend.dns.addresses.join() || "-"}`;
   return `${name} ${address} ${operationalState} state=${state} weight=${weight} sessions=${sessions} total=${sessionsTotal} ms=${latencyMs ?? "-"} check=${check ?? "-"}${dns}`;
+}
+
+function networkLines({ parts, proxy }: RuntimeApi): string[] {
+  const { link } = parts.platform;
+  const known = Object.entries({
+    ip: link.address ?? "none",
+    ...networkStatus(link, proxy.config.network),
+  }).filter(([, value]) => value !== null && String(value) !== "");
+  return known.map(([key, value]) => `${key}=${value}`);
 }
 
 function wifiLines({ parts }: RuntimeApi): string[] {

@@ -212,6 +212,42 @@ describe("the console", () => {
     expect((await type(lab, "wifi")).slice(1)).toEqual(["ip=10.0.0.1", "rssi=-54", "ok"]);
   });
 
+  test("shows the network that DHCP gave, and what the API shows of it", async () => {
+    const { lab } = await console({ dhcp: true });
+    lab.board.wifi.dnsServers = ["10.0.0.53", "9.9.9.9"];
+    expect((await type(lab, "wifi-rejoin")).at(-1)).toMatch(/^ok /);
+    await lab.clock.run({ ms: 5000 });
+    expect((await type(lab, "network")).filter(line => !line.startsWith("> "))).toEqual([
+      "ip=10.0.0.1",
+      "kind=wifi",
+      "mac=24:0a:c4:00:00:01",
+      "hostname=hot-potato",
+      "by=dhcp",
+      "netmask=255.255.0.0",
+      "gateway=10.0.255.254",
+      "dns=10.0.0.53,9.9.9.9",
+      "ok",
+    ]);
+    expect(JSON.parse((await get(lab, "/api/status")).body).network).toEqual({
+      kind: "wifi",
+      mac: "24:0a:c4:00:00:01",
+      hostname: "hot-potato",
+      by: "dhcp",
+      netmask: "255.255.0.0",
+      gateway: "10.0.255.254",
+      dns: ["10.0.0.53", "9.9.9.9"],
+    });
+  });
+
+  test("shows no more of the computer's network than the board knows", async () => {
+    const { lab } = await console();
+    expect((await type(lab, "network")).slice(1)).toEqual([
+      "ip=10.0.0.1",
+      "hostname=hot-potato",
+      "ok",
+    ]);
+  });
+
   test("leaves the Wi-Fi on request, and joins it again", async () => {
     const { lab } = await console();
     expect(await type(lab, "wifi-rejoin")).toContain("ok leaving the network and joining it again");

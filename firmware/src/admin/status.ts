@@ -1,6 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import type { HostName } from "../backend/host-name.ts";
 import { MEMORY_RESERVE_BYTES } from "../net/memory-reserve.ts";
+import type { Link, NetworkSettings } from "../platform.ts";
 import { VERSION } from "../version.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 import { changeText, runTimeChanges } from "./runtime-changes.ts";
@@ -49,6 +50,7 @@ export function boardStatus({ parts, proxy, running, token }: RuntimeApi) {
     name: localName() ?? null,
     ip: link.address ?? null,
     rssi: link.rssi ?? null,
+    network: networkStatus(link, proxy.config.network),
     /**
      * Connections that sessions hold, and that the board has. With `halfClose` they are the firmware's own: each direction ends
      * alone, a reset is not taken for FIN, and listeners can be closed.
@@ -78,6 +80,25 @@ export function boardStatus({ parts, proxy, running, token }: RuntimeApi) {
     /** Without a token nothing can be changed. */
     tokenSet: token.value !== undefined,
   };
+}
+
+/** The network interface; `null` for what the board does not choose or know. */
+export function networkStatus(link: Link, { hostname, address }: NetworkSettings) {
+  const state = link.interfaceState;
+  return {
+    kind: link.kind ?? null,
+    mac: link.mac ?? null,
+    hostname,
+    by: link.configure === undefined ? null : addressSource(address),
+    netmask: state?.netmask ?? null,
+    gateway: state?.gateway ?? null,
+    dns: link.dnsServers ?? [],
+  };
+}
+
+/** Where the board's address comes from, by the static one of its configuration. */
+export function addressSource(address: string | undefined): "dhcp" | "static" {
+  return address === undefined ? "dhcp" : "static";
 }
 
 /** One after the other, for an answer that is sent in pieces. */

@@ -1,4 +1,4 @@
-import type { InterfaceState } from "./network-link.ts";
+import type { InterfaceState } from "../platform.ts";
 
 /** Functions of ESP-IDF (esp_netif.h). Those that return a number other than 0 have failed. */
 export interface InterfaceFunctions {

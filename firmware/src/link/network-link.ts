@@ -1,6 +1,6 @@
 import { isSameAddressing } from "../config/network.ts";
 import type { Report } from "../log/event.ts";
-import type { Cancel, Clock, Link, NetworkSettings } from "../platform.ts";
+import type { Cancel, Clock, InterfaceState, Link, NetworkSettings } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";
 
 /** Pause between attempts to join; doubled each time up to the maximum, without an end. */
@@ -35,14 +35,6 @@ export interface LinkDriver {
   /** Without an IPv4 address it is an IPv6 one. */
   readonly address: string | undefined;
   readonly MAC: string | undefined;
-}
-
-/** The values that DHCP, or `configure`, has set beside the address. */
-export interface InterfaceState {
-  readonly netmask: string;
-  readonly gateway: string;
-  /** The servers that DHCP has named; empty with a static address. */
-  readonly dnsServers: readonly string[];
 }
 
 export interface LinkParts {
@@ -98,17 +90,13 @@ export abstract class NetworkLink<Driver extends LinkDriver> implements Link {
     return this.#driver?.MAC;
   }
 
-  get netmask(): string | undefined {
-    return this.#state?.netmask;
-  }
-
-  get gateway(): string | undefined {
-    return this.#state?.gateway;
+  get interfaceState(): InterfaceState | undefined {
+    return this.#address === undefined ? undefined : this.#parts.state?.();
   }
 
   get dnsServers(): readonly string[] {
     const { dns = [] } = this.#network ?? {};
-    return dns.length > 0 ? dns : (this.#state?.dnsServers ?? []);
+    return dns.length > 0 ? dns : (this.interfaceState?.dnsServers ?? []);
   }
 
   get rssi(): number | undefined {
@@ -195,10 +183,6 @@ export abstract class NetworkLink<Driver extends LinkDriver> implements Link {
       const { report } = this.#parts;
       report({ level: "E", on: "net", what: "exception", error: exceptionText(error) });
     }
-  }
-
-  get #state(): InterfaceState | undefined {
-    return this.#address === undefined ? undefined : this.#parts.state?.();
   }
 
   /** The IPv4 address of the driver, once it is in the network. */

@@ -43,7 +43,7 @@ describe("DHCP", () => {
     expect(addresses(lab)).toEqual([
       { ip: "10.0.0.1", name: "potato-2", by: "dhcp", rssi: expect.any(String) },
     ]);
-    expect([link.netmask, link.gateway]).toEqual(["255.255.0.0", "10.0.255.254"]);
+    expect(link.interfaceState).toMatchObject({ netmask: "255.255.0.0", gateway: "10.0.255.254" });
     await lab.clock.run({ ms: lab.dhcp!.ms }); // renewed at half of its time
     expect(link.dnsServers).toEqual(["10.0.0.53"]);
   });

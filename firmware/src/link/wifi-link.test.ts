@@ -402,12 +402,8 @@ describe("the name and the address of the configuration", () => {
 
 test("what DHCP has set is asked for only while there is an address", () => {
   const { driver, link: wifi } = link();
-  expect([wifi.netmask, wifi.gateway, wifi.dnsServers]).toEqual([undefined, undefined, []]);
+  expect([wifi.interfaceState, wifi.dnsServers]).toEqual([undefined, []]);
   driver.joins("10.0.0.7");
-  expect([wifi.kind, wifi.mac, wifi.netmask, wifi.gateway]).toEqual([
-    "wifi",
-    "24:0a:c4:00:00:01",
-    "255.255.255.0",
-    "10.0.0.1",
-  ]);
+  expect([wifi.kind, wifi.mac]).toEqual(["wifi", "24:0a:c4:00:00:01"]);
+  expect(wifi.interfaceState).toMatchObject({ netmask: "255.255.255.0", gateway: "10.0.0.1" });
 });
