@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type MockSocket, Network, seeded } from "net-mock-socket";
+import { type Host, type MockSocket, Network, seeded } from "net-mock-socket";
 import { SCRATCH_BYTES } from "../../firmware/src/net/raw-stream.ts";
 import { Board } from "../src/board.ts";
 import { esp32 } from "../src/boards/esp32.ts";
@@ -33,6 +33,8 @@ export interface BenchOptions {
   backends?: number;
   /** Numbers of another board than that of our settings. */
   kind?: Partial<BoardKind>;
+  /** The network carries multicast. */
+  multicast?: boolean;
 }
 
 const BACKEND_PORT = 8080;
@@ -63,6 +65,7 @@ export class Bench {
       sender = "client",
       backends = 1,
       kind = {},
+      multicast = false,
     }: BenchOptions = {},
   ) {
     const ours = { ...ourBoard(), socketsMended: true, ...kind };
@@ -81,6 +84,7 @@ export class Bench {
       clock: this.clock,
       wire: host,
       random,
+      multicast,
       onLine: line => this.#lines.push(line),
     });
     const backend = this.#network.host("backend", profile);
@@ -134,6 +138,11 @@ export class Bench {
     await this.clock.run({ ms: this.#kind.joinMs + 100 });
     this.#living();
     return this;
+  }
+
+  /** A host of its network. */
+  host(name: string): Host {
+    return this.#network.host(name);
   }
 
   connect(port = 80): MockSocket {

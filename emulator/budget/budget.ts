@@ -7,6 +7,7 @@ import type { Figure, Measure } from "./figures.ts";
 import { bodies, collecting, forwarding, scanning } from "./forwarding.ts";
 import { hostile } from "./hostile.ts";
 import type { InstructionCount } from "./instructions.ts";
+import { names } from "./names.ts";
 import { picks } from "./picks.ts";
 import { heap, leftovers, requests, sessions, standing } from "./sessions.ts";
 import { stack } from "./stack.ts";
@@ -24,6 +25,7 @@ const MEASURES: readonly Measure[] = [
   heap,
   standing,
   leftovers,
+  names,
   stack,
   code,
   modules,

@@ -7,6 +7,7 @@ import { esp32 } from "../src/boards/esp32.ts";
 import type { BoardKind } from "../src/boards/kind.ts";
 import { profileOf } from "../src/boards/profile.ts";
 import { VirtualClock } from "../src/clock.ts";
+import { UDP_SOCKET_BYTES } from "../src/io/udp.ts";
 import { xsFirmware } from "./firmware.ts";
 
 const read = (name: string) =>
@@ -15,6 +16,7 @@ const read = (name: string) =>
 const KIND = esp32({
   sdkconfig: read("sdkconfig/sdkconfig.defaults"),
   manifest: read("manifest.json"),
+  sockets: "own",
 });
 
 /** As many backends as a configuration may have, each in as many groups. */
@@ -37,20 +39,22 @@ async function booted(settings: object = {}, kind: BoardKind = KIND) {
   const wire = new Network({ clock, random }).host("board", profileOf(kind));
   const lines: string[] = [];
   const onLine = (line: string) => lines.push(line);
-  const board = new Board({ kind, clock, wire, random, onLine });
+  const board = new Board({ kind, clock, wire, random, onLine, multicast: true });
   const document = {
     backends: LARGE.backends.slice(0, 2),
     health: { check: "none" },
     ...settings,
   };
   board.boot(xsFirmware({ document }).boot);
-  await clock.run({ ms: kind.joinMs + 100 });
+  await clock.run({ ms: kind.joinMs + 3_000 }); // its name is announced twice meanwhile
   return { board, lines, freeBytes: board.heap.freeBytes, ready: lines.join().includes("ready") };
 }
 
-test("the firmware boots within the heap that the manifest reserves, and takes nothing of the board's", async () => {
-  const { freeBytes, ready } = await booted();
-  expect({ freeBytes, ready }).toEqual({ freeBytes: KIND.heapBytes, ready: true });
+test("the firmware boots within the heap that the manifest reserves, and takes nothing of the board's but the socket of its name", async () => {
+  const { freeBytes, ready, lines } = await booted();
+  expect(lines.join()).toContain("mdns: claimed");
+  const bytes = KIND.heapBytes - UDP_SOCKET_BYTES;
+  expect({ freeBytes, ready }).toEqual({ freeBytes: bytes, ready: true });
 });
 
 test("what it takes beyond that reduces the heap for connections, until the reset", async () => {

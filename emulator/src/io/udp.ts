@@ -311,9 +311,12 @@ const HEADER_BYTES = 4;
 /** Groups of one socket (UDP_GROUPS_MAX of datagrams.h). */
 const GROUPS_MAX = 4;
 
-/** UdpSocket, lwIP's struct udp_pcb with IPv6, UdpRecord; Datagram; QUEUE_MAX and QUEUE_BYTES_MAX of binding-udp.c. */
+/** Heap of an open socket: UdpSocket, lwIP's struct udp_pcb with IPv6, UdpRecord. */
+export const UDP_SOCKET_BYTES = 84 + HEADER_BYTES + 80 + HEADER_BYTES + 52 + HEADER_BYTES;
+
+/** A Datagram; QUEUE_MAX and QUEUE_BYTES_MAX of binding-udp.c. */
 const OWN_BOUNDS: UDPBounds = {
-  socketBytes: 84 + HEADER_BYTES + 80 + HEADER_BYTES + 52 + HEADER_BYTES,
+  socketBytes: UDP_SOCKET_BYTES,
   overheadBytes: 32 + HEADER_BYTES,
   queueMax: 16,
   queueBytesMax: 8192,

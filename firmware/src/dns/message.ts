@@ -1,4 +1,6 @@
+import { putTexts as putTextsByEngine } from "../http1/writing.ts";
 import { DOT, SPACE } from "../net/ascii-codes.ts";
+import type { PutTexts } from "../platform.ts";
 
 /**
  * DNS messages (RFC 1035, and RFC 6762 for multicast DNS): a reader for what others have sent, which never throws and
@@ -113,8 +115,8 @@ export class MessageReader {
     this.#bytes = bytes;
     this.rewind();
     if (bytes.length < HEADER_BYTES) return false;
-    this.id = this.#word(0);
-    this.flags = this.#word(2);
+    this.id = this.word(0);
+    this.flags = this.word(2);
     let entries = 0;
     for (let section = QUESTIONS; section <= ADDITIONALS; section++) entries += this.count(section);
     if (entries > ENTRIES_MAX) return false;
@@ -131,7 +133,7 @@ export class MessageReader {
 
   /** Entries of a section. */
   count(section: number): number {
-    return this.#word(4 + 2 * section);
+    return this.word(4 + 2 * section);
   }
 
   /** Goes back before the first entry. */
@@ -156,13 +158,13 @@ export class MessageReader {
     const isQuestion = this.section === QUESTIONS;
     const end = name + (isQuestion ? QUESTION_BYTES : RECORD_BYTES);
     if (end > bytes.length) return false;
-    this.type = this.#word(name);
-    const topAndClass = this.#word(name + 2);
+    this.type = this.word(name);
+    const topAndClass = this.word(name + 2);
     this.class = topAndClass & ~CLASS_TOP_BIT;
     this.hasTopBit = (topAndClass & CLASS_TOP_BIT) !== 0;
-    this.ttl = isQuestion ? 0 : this.#word(name + 4) * 65_536 + this.#word(name + 6);
+    this.ttl = isQuestion ? 0 : this.word(name + 4) * 65_536 + this.word(name + 6);
     this.dataAt = end;
-    this.dataEnd = isQuestion ? end : end + this.#word(name + 8);
+    this.dataEnd = isQuestion ? end : end + this.word(name + 8);
     this.#next = this.dataEnd;
     return this.dataEnd <= bytes.length;
   }
@@ -245,7 +247,7 @@ export class MessageReader {
   /** The port of an SRV record; `undefined` if its data is none. */
   port(): number | undefined {
     if (this.type !== TYPE_SRV || this.targetAt() < 0) return undefined;
-    return this.#word(this.dataAt + 4);
+    return this.word(this.dataAt + 4);
   }
 
   /** True if the data is that of a TXT record of these strings. */
@@ -260,7 +262,7 @@ export class MessageReader {
     return at === this.dataEnd;
   }
 
-  #word(at: number): number {
+  private word(at: number): number {
     const bytes = this.#bytes;
     return (bytes[at] << 8) | bytes[at + 1];
   }
@@ -274,43 +276,46 @@ export class MessageWriter {
   /** Bytes of the message so far. */
   length = 0;
   #bytes: Uint8Array;
+  #putTexts: PutTexts;
   #failed = false;
 
-  constructor(bytes: Uint8Array) {
+  /** `bytes` is a whole buffer; `putTexts` the platform's, where it has one: then no text costs memory of the engine. */
+  constructor(bytes: Uint8Array, putTexts: PutTexts = putTextsByEngine) {
     this.#bytes = bytes;
+    this.#putTexts = putTexts;
   }
 
   /** Begins a message without entries. The buffer has room for a header at least. */
   begin(id: number, flags: number): void {
     this.length = 0;
     this.#failed = false;
-    this.#word(id);
-    this.#word(flags);
-    for (let section = QUESTIONS; section <= ADDITIONALS; section++) this.#word(0);
+    this.word(id);
+    this.word(flags);
+    for (let section = QUESTIONS; section <= ADDITIONALS; section++) this.word(0);
   }
 
   /** `top`: `CLASS_TOP_BIT` for an answer by unicast, or 0. */
   question(name: string, type: number, top = 0): boolean {
     const start = this.length;
-    this.#name(name);
-    this.#word(type);
-    this.#word(CLASS_IN | top);
-    return this.#close(QUESTIONS, start);
+    this.name(name);
+    this.word(type);
+    this.word(CLASS_IN | top);
+    return this.close(QUESTIONS, start);
   }
 
   /** `top`: `CLASS_TOP_BIT` for cache flush, or 0; `ttl` in seconds. So below. */
   a(section: number, name: string, top: number, ttl: number, address: string): boolean {
     const start = this.length;
-    const data = this.#head(name, TYPE_A, top, ttl);
-    this.#address(address);
-    return this.#closeRecord(section, start, data);
+    const data = this.head(name, TYPE_A, top, ttl);
+    this.address(address);
+    return this.closeRecord(section, start, data);
   }
 
   ptr(section: number, name: string, top: number, ttl: number, target: string): boolean {
     const start = this.length;
-    const data = this.#head(name, TYPE_PTR, top, ttl);
-    this.#name(target);
-    return this.#closeRecord(section, start, data);
+    const data = this.head(name, TYPE_PTR, top, ttl);
+    this.name(target);
+    return this.closeRecord(section, start, data);
   }
 
   /** With priority and weight 0. */
@@ -323,61 +328,61 @@ export class MessageWriter {
     target: string,
   ): boolean {
     const start = this.length;
-    const data = this.#head(name, TYPE_SRV, top, ttl);
-    this.#word(0);
-    this.#word(0);
-    this.#word(port);
-    this.#name(target);
-    return this.#closeRecord(section, start, data);
+    const data = this.head(name, TYPE_SRV, top, ttl);
+    this.word(0);
+    this.word(0);
+    this.word(port);
+    this.name(target);
+    return this.closeRecord(section, start, data);
   }
 
   /** `texts`: strings of ASCII characters; none at all is written as one empty string (RFC 6763 6.1). */
   txt(section: number, name: string, top: number, ttl: number, texts: readonly string[]): boolean {
     const start = this.length;
-    const data = this.#head(name, TYPE_TXT, top, ttl);
-    if (texts.length === 0) this.#byte(0);
+    const data = this.head(name, TYPE_TXT, top, ttl);
+    if (texts.length === 0) this.byte(0);
     for (const text of texts) {
       if (text.length > TXT_STRING_BYTES_MAX) this.#failed = true;
-      this.#byte(text.length);
-      this.#text(text, 0, text.length);
+      this.byte(text.length);
+      this.text(text);
     }
-    return this.#closeRecord(section, start, data);
+    return this.closeRecord(section, start, data);
   }
 
   /** Says that the name has records of these types only, in ascending order and below 256 (RFC 6762 6.1). */
   nsec(section: number, name: string, top: number, ttl: number, types: readonly number[]): boolean {
     const start = this.length;
-    const data = this.#head(name, TYPE_NSEC, top, ttl);
-    this.#name(name);
+    const data = this.head(name, TYPE_NSEC, top, ttl);
+    this.name(name);
     const bitmapBytes = (types[types.length - 1] >> 3) + 1;
-    this.#byte(0); // the block of the types below 256
-    this.#byte(bitmapBytes);
+    this.byte(0); // the block of the types below 256
+    this.byte(bitmapBytes);
     const bitmap = this.length;
-    for (let i = 0; i < bitmapBytes; i++) this.#byte(0);
+    for (let i = 0; i < bitmapBytes; i++) this.byte(0);
     if (!this.#failed) {
       for (const type of types) this.#bytes[bitmap + (type >> 3)] |= 0x80 >> (type & 7);
     }
-    return this.#closeRecord(section, start, data);
+    return this.closeRecord(section, start, data);
   }
 
   /** Writes a record up to its data, whose place it returns. */
-  #head(name: string, type: number, top: number, ttl: number): number {
-    this.#name(name);
-    this.#word(type);
-    this.#word(CLASS_IN | top);
-    this.#word(ttl >>> 16);
-    this.#word(ttl);
-    this.#word(0); // the length of the data, until it is known
+  private head(name: string, type: number, top: number, ttl: number): number {
+    this.name(name);
+    this.word(type);
+    this.word(CLASS_IN | top);
+    this.word(ttl >>> 16);
+    this.word(ttl);
+    this.word(0); // the length of the data, until it is known
     return this.length;
   }
 
-  #closeRecord(section: number, start: number, data: number): boolean {
-    if (!this.#failed) this.#wordAt(data - 2, this.length - data);
-    return this.#close(section, start);
+  private closeRecord(section: number, start: number, data: number): boolean {
+    if (!this.#failed) this.wordAt(data - 2, this.length - data);
+    return this.close(section, start);
   }
 
   /** Counts the entry that begins at `start`, or takes it back. */
-  #close(section: number, start: number): boolean {
+  private close(section: number, start: number): boolean {
     if (this.#failed) {
       this.#failed = false;
       this.length = start;
@@ -385,34 +390,45 @@ export class MessageWriter {
     }
     const count = 4 + 2 * section;
     const bytes = this.#bytes;
-    this.#wordAt(count, ((bytes[count] << 8) | bytes[count + 1]) + 1);
+    this.wordAt(count, ((bytes[count] << 8) | bytes[count + 1]) + 1);
     return true;
   }
 
-  #name(name: string): void {
-    const { length } = name;
-    if (length > NAME_BYTES_MAX - 2) this.#failed = true;
-    for (let at = 0; at < length && !this.#failed; ) {
-      let end = at;
-      while (end < length && name.charCodeAt(end) !== DOT) end++;
-      const label = end - at;
-      if (label === 0 || label > LABEL_BYTES_MAX || end === length - 1) this.#failed = true;
-      this.#byte(label);
-      this.#text(name, at, end);
-      at = end + 1;
+  /** The dots of the text are where the lengths of the labels belong. */
+  private name(name: string): void {
+    const bytes = this.#bytes;
+    const start = this.length;
+    if (name !== "") {
+      this.byte(0); // the length of the first label
+      this.text(name);
     }
-    this.#byte(0);
+    this.byte(0);
+    if (this.#failed || name === "") return;
+    const end = this.length - 1;
+    if (end - start > NAME_BYTES_MAX - 1) this.#failed = true;
+    let length = start; // where the length of the current label belongs
+    for (let at = start + 1; at <= end; at++) {
+      if (at < end && bytes[at] !== DOT) continue;
+      const label = at - length - 1;
+      if (label === 0 || label > LABEL_BYTES_MAX) this.#failed = true;
+      bytes[length] = label;
+      length = at;
+    }
   }
 
-  #address(address: string): void {
+  /** The text is written where its four bytes belong, and is longer. */
+  private address(address: string): void {
+    const bytes = this.#bytes;
+    const start = this.length;
+    this.text(address);
+    if (this.#failed) return;
     let octets = 0;
     let octet = -1; // no digit yet
-    for (let at = 0; at <= address.length; at++) {
-      const code = at === address.length ? DOT : address.charCodeAt(at);
+    for (let at = start; at <= this.length; at++) {
+      const code = at === this.length ? DOT : bytes[at];
       if (code === DOT) {
         if (octet < 0 || octet > 255) this.#failed = true;
-        this.#byte(octet);
-        octets++;
+        bytes[start + octets++] = octet;
         octet = -1;
       } else if (code >= ZERO && code <= NINE && octet < 256) {
         octet = (octet < 0 ? 0 : octet * 10) + code - ZERO;
@@ -421,28 +437,43 @@ export class MessageWriter {
       }
     }
     if (octets !== 4) this.#failed = true;
+    this.length = start + 4;
   }
 
-  #text(text: string, from: number, to: number): void {
-    for (let at = from; at < to; at++) {
-      const code = text.charCodeAt(at);
-      if (code > 126) this.#failed = true;
-      this.#byte(code);
+  private text(text: string): void {
+    if (this.#failed) return;
+    const bytes = this.#bytes;
+    const start = this.length;
+    const end = this.#putTexts(
+      bytes.buffer as ArrayBuffer,
+      start,
+      bytes.length,
+      text,
+      "",
+      "",
+      "",
+      "",
+    );
+    if (end > bytes.length) {
+      this.#failed = true;
+      return;
     }
+    this.length = end;
+    for (let at = start; at < end; at++) if (bytes[at] > 126) this.#failed = true;
   }
 
-  #word(word: number): void {
-    this.#byte(word >> 8);
-    this.#byte(word);
+  private word(word: number): void {
+    this.byte(word >> 8);
+    this.byte(word);
   }
 
-  #byte(byte: number): void {
+  private byte(byte: number): void {
     if (this.#failed) return;
     if (this.length < this.#bytes.length) this.#bytes[this.length++] = byte;
     else this.#failed = true;
   }
 
-  #wordAt(at: number, word: number): void {
+  private wordAt(at: number, word: number): void {
     this.#bytes[at] = word >> 8;
     this.#bytes[at + 1] = word;
   }

@@ -156,12 +156,12 @@ export class Responder {
 
   constructor(parts: ResponderParts) {
     this.#parts = parts;
-    this.#writer = new MessageWriter(parts.scratch);
+    this.#writer = new MessageWriter(parts.scratch, parts.platform.putTexts);
   }
 
   /** The name that the board has, such as `hot-potato.local`; `undefined` until it is claimed. */
   get name(): string | undefined {
-    return this.#isClaimed ? this.#host : undefined;
+    return this.isClaimed ? this.#host : undefined;
   }
 
   /** To be called when the configuration or the board's address has changed. */
@@ -176,35 +176,35 @@ export class Responder {
     if (address === this.#address) this.stop();
     else {
       if (this.#address !== "") this.#lastAddress = this.#address;
-      this.#close();
+      this.close();
     }
     this.#advertised = advertised;
     this.#address = address;
-    if (advertised.hostname !== "" && address !== "") this.#open();
+    if (advertised.hostname !== "" && address !== "") this.open();
   }
 
   /** Takes the name back and closes the socket. */
   stop(): void {
-    if (this.#isClaimed) this.#multicast(this.#all(), 0, true);
-    this.#close();
+    if (this.isClaimed) this.multicast(this.all(), 0, true);
+    this.close();
   }
 
-  get #isClaimed(): boolean {
+  private get isClaimed(): boolean {
     return this.#steps > PROBES;
   }
 
-  #close(): void {
+  private close(): void {
     this.#steps = NO_NAME;
     this.#alarm?.();
     this.#alarm = undefined;
-    this.#dropAnswers();
+    this.dropAnswers();
     this.#socket?.close();
     this.#socket = undefined;
     this.#advertised = undefined;
     this.#address = "";
   }
 
-  #dropAnswers(): void {
+  private dropAnswers(): void {
     this.#pending = 0;
     this.#answerAlarm?.();
     this.#answerAlarm = undefined;
@@ -213,9 +213,9 @@ export class Responder {
     this.#truncatedAlarm = undefined;
   }
 
-  #open(): void {
+  private open(): void {
     const { platform, report } = this.#parts;
-    const receive = (socket: UDPSocket, datagrams: number) => this.#receive(socket, datagrams);
+    const receive = (socket: UDPSocket, datagrams: number) => this.receive(socket, datagrams);
     try {
       this.#socket = new platform.UDP!({
         port: MDNS_PORT,
@@ -229,14 +229,14 @@ export class Responder {
       this.#socket?.close();
       this.#socket = undefined;
       report({ level: "W", on: "mdns", what: "failed", error: String(error) });
-      this.#after(RETRY_MS, () => this.#open());
+      this.after(RETRY_MS, () => this.open());
       return;
     }
-    this.#probe(PROBE_MS * platform.random());
+    this.probe(PROBE_MS * platform.random());
   }
 
   /** Chooses the name of this attempt, and probes for it after a pause. */
-  #probe(pauseMs: number): void {
+  private probe(pauseMs: number): void {
     const { hostname, adminPort } = this.#advertised!;
     this.#firstService = adminPort === 0 ? PAGE + 1 : PAGE;
     this.#label = this.#attempt === 1 ? hostname : `${hostname}-${this.#attempt}`;
@@ -244,15 +244,15 @@ export class Responder {
     this.#instances = [`${this.#label}.${PAGE_TYPE}`, `${this.#label}.${GATEWAY_TYPE}`];
     this.#steps = 0;
     this.#sentMs.fill(Number.NEGATIVE_INFINITY);
-    this.#dropAnswers();
-    this.#after(pauseMs, this.#step);
+    this.dropAnswers();
+    this.after(pauseMs, this.#step);
   }
 
   #step = (): void => {
     const step = this.#steps++;
     if (step < PROBES) {
-      this.#sendProbe();
-      this.#after(PROBE_MS, this.#step);
+      this.sendProbe();
+      this.after(PROBE_MS, this.#step);
       return;
     }
     if (step === PROBES) {
@@ -260,65 +260,65 @@ export class Responder {
       const ip = this.#address;
       this.#parts.report({ level: "I", on: "mdns", what: "claimed", name, ip });
     }
-    this.#multicast(this.#all(), 0);
-    if (step + 1 < PROBES + ANNOUNCEMENTS) this.#after(ANNOUNCEMENT_MS, this.#step);
+    this.multicast(this.all(), 0);
+    if (step + 1 < PROBES + ANNOUNCEMENTS) this.after(ANNOUNCEMENT_MS, this.#step);
   };
 
-  #after(ms: number, task: () => void): void {
+  private after(ms: number, task: () => void): void {
     this.#alarm?.();
     this.#alarm = this.#parts.platform.clock.after(ms, () => {
       this.#alarm = undefined;
       try {
         task();
       } catch (error) {
-        this.#failed(error);
+        this.failed(error);
       }
     });
   }
 
   /** Another host has the name. */
-  #conflict(): void {
+  private conflict(): void {
     const name = this.#host;
     this.#parts.report({ level: "W", on: "mdns", what: "conflict", name });
-    if (this.#isClaimed) {
+    if (this.isClaimed) {
       // Probe for it again: if the other host does not give way, that is the next conflict (RFC 6762 9).
-      this.#probe(0);
+      this.probe(0);
       return;
     }
     if (++this.#attempt <= NAMES_MAX) {
-      this.#probe(PROBE_MS * this.#parts.platform.random());
+      this.probe(PROBE_MS * this.#parts.platform.random());
       return;
     }
     this.#attempt = 1;
     this.#steps = NO_NAME;
-    this.#after(RETRY_MS, () => this.#probe(0));
+    this.after(RETRY_MS, () => this.probe(0));
   }
 
   /** An exception that leaves a callback reboots the chip. */
-  #failed(error: unknown): void {
+  private failed(error: unknown): void {
     const { report } = this.#parts;
     report({ level: "E", on: "mdns", what: "exception", error: exceptionText(error) });
   }
 
   // Receiving
 
-  #receive(socket: UDPSocket, datagrams: number): void {
+  private receive(socket: UDPSocket, datagrams: number): void {
     try {
       for (let i = 0; i < datagrams; i++) {
         const datagram = socket.read();
         if (datagram === undefined || socket !== this.#socket) return;
-        if (this.#isBusy()) continue;
+        if (this.isBusy()) continue;
         const { address, port } = datagram;
-        if (this.#reader.open(new Uint8Array(datagram))) this.#take(address, port);
+        if (this.#reader.open(new Uint8Array(datagram))) this.take(address, port);
         this.#reader.close();
       }
     } catch (error) {
-      this.#failed(error);
+      this.failed(error);
     }
   }
 
   /** True while as much was read in this second as may be. */
-  #isBusy(): boolean {
+  private isBusy(): boolean {
     const nowMs = this.#parts.platform.clock.now();
     if (nowMs - this.#secondMs >= SECOND_MS) {
       this.#secondMs = nowMs;
@@ -328,23 +328,23 @@ export class Responder {
     return this.#entries++ >= ENTRIES_PER_SECOND;
   }
 
-  #take(address: string, port: number): void {
+  private take(address: string, port: number): void {
     if (this.#steps === NO_NAME) return;
     const reader = this.#reader;
     const isProbe = reader.count(AUTHORITIES) > 0;
     this.#entries += reader.count(QUESTIONS) + reader.count(ANSWERS) + reader.count(ADDITIONALS);
     if ((reader.flags & (OPCODE_MASK | RESPONSE_CODE_MASK)) !== 0) return;
     if ((reader.flags & FLAG_RESPONSE) !== 0) {
-      if (port === MDNS_PORT && this.#isContested()) this.#conflict();
-    } else if (this.#isClaimed) {
-      this.#answer(address, port, isProbe);
-    } else if (isProbe && this.#losesTie()) {
-      this.#probe(LOST_TIE_MS);
+      if (port === MDNS_PORT && this.isContested()) this.conflict();
+    } else if (this.isClaimed) {
+      this.answer(address, port, isProbe);
+    } else if (isProbe && this.losesTie()) {
+      this.probe(LOST_TIE_MS);
     }
   }
 
   /** True if the response has a record of one of our names that is not ours. */
-  #isContested(): boolean {
+  private isContested(): boolean {
     const reader = this.#reader;
     while (reader.next()) {
       const { section } = reader;
@@ -358,23 +358,23 @@ export class Responder {
       }
       if (reader.type !== TYPE_SRV) continue;
       for (let service = this.#firstService; service < SERVICES; service++) {
-        if (reader.nameIs(this.#instances[service]) && !this.#isLocation(service)) return true;
+        if (reader.nameIs(this.#instances[service]) && !this.isLocation(service)) return true;
       }
     }
     return false;
   }
 
   /** True if the current record, of type SRV, says where our service is. */
-  #isLocation(service: number): boolean {
+  private isLocation(service: number): boolean {
     const reader = this.#reader;
-    return reader.port() === this.#portOf(service) && reader.nameIs(this.#host, reader.targetAt());
+    return reader.port() === this.portOf(service) && reader.nameIs(this.#host, reader.targetAt());
   }
 
   /**
    * True if another host probes for our name at the same time and wins the tie: its records come later in the order of type and data
    * (RFC 6762 8.2). Ours is one address, so its lowest address is compared, or else it has later types only.
    */
-  #losesTie(): boolean {
+  private losesTie(): boolean {
     const reader = this.#reader;
     let theirs = Number.POSITIVE_INFINITY;
     let hasRecord = false;
@@ -387,7 +387,7 @@ export class Responder {
     return hasRecord && theirs > addressNumber(this.#address);
   }
 
-  #answer(address: string, port: number, isProbe: boolean): void {
+  private answer(address: string, port: number, isProbe: boolean): void {
     const reader = this.#reader;
     const isLegacy = port !== MDNS_PORT;
     let unicast = 0;
@@ -395,34 +395,34 @@ export class Responder {
     let known = 0;
     while (reader.next()) {
       if (reader.section === QUESTIONS) {
-        const answers = this.#answersTo();
+        const answers = this.answersTo();
         if (isLegacy || reader.hasTopBit) unicast |= answers;
         else multicast |= answers;
       } else if (reader.section === ANSWERS && !isLegacy) {
-        known |= this.#knownAnswer();
+        known |= this.knownAnswer();
       }
     }
     if (isLegacy) {
-      if (unicast !== 0) this.#sendLegacy(unicast, address, port);
+      if (unicast !== 0) this.sendLegacy(unicast, address, port);
       return;
     }
     if (reader.count(QUESTIONS) === 0) {
       if (address === this.#truncatedFrom) this.#truncated &= ~known;
       return;
     }
-    const stale = this.#notMulticastLately(unicast);
+    const stale = this.notMulticastLately(unicast);
     multicast = (multicast | stale) & ~known;
     unicast &= ~(stale | known);
-    if (unicast !== 0) this.#sendUnicast(unicast, known, address);
+    if (unicast !== 0) this.sendUnicast(unicast, known, address);
     if (multicast === 0) return;
-    if (isProbe) this.#multicast(this.#notWithin(multicast, DEFENCE_MS), known);
+    if (isProbe) this.multicast(this.notWithin(multicast, DEFENCE_MS), known);
     else if ((reader.flags & FLAG_TRUNCATED) !== 0 && this.#truncatedFrom === "") {
-      this.#answerTruncated(multicast, address);
-    } else this.#answerLater(multicast);
+      this.answerTruncated(multicast, address);
+    } else this.answerLater(multicast);
   }
 
   /** The records that answer the current question. */
-  #answersTo(): number {
+  private answersTo(): number {
     const reader = this.#reader;
     const { type } = reader;
     if (reader.class !== CLASS_IN && reader.class !== CLASS_ANY) return 0;
@@ -447,7 +447,7 @@ export class Responder {
   }
 
   /** The record of ours that the current known answer is; 0 if it is none, or will be forgotten soon (RFC 6762 7.1). */
-  #knownAnswer(): number {
+  private knownAnswer(): number {
     const reader = this.#reader;
     const { type } = reader;
     if (type === TYPE_A) {
@@ -467,10 +467,10 @@ export class Responder {
           return 1 << (first + TYPE_POINTER);
         }
       } else if (reader.nameIs(this.#instances[service])) {
-        if (type === TYPE_SRV && isFresh(reader.ttl, HOST_TTL_S) && this.#isLocation(service)) {
+        if (type === TYPE_SRV && isFresh(reader.ttl, HOST_TTL_S) && this.isLocation(service)) {
           return 1 << (first + LOCATION);
         }
-        if (isFresh(reader.ttl, OTHER_TTL_S) && reader.textsAre(this.#textsOf(service))) {
+        if (isFresh(reader.ttl, OTHER_TTL_S) && reader.textsAre(this.textsOf(service))) {
           return 1 << (first + TEXTS);
         }
       }
@@ -481,7 +481,7 @@ export class Responder {
   // Answering
 
   /** Multicasts the answers at once if no other host has such records, else after a random pause. */
-  #answerLater(answers: number): void {
+  private answerLater(answers: number): void {
     const isShared = (answers & SHARED) !== 0;
     this.#pending |= answers;
     if (!isShared) this.#sendPending();
@@ -497,13 +497,13 @@ export class Responder {
     const pending = this.#pending;
     this.#pending = 0;
     try {
-      this.#multicast(this.#notWithin(pending, MULTICAST_MS), 0);
+      this.multicast(this.notWithin(pending, MULTICAST_MS), 0);
     } catch (error) {
-      this.#failed(error);
+      this.failed(error);
     }
   };
 
-  #answerTruncated(answers: number, address: string): void {
+  private answerTruncated(answers: number, address: string): void {
     const { clock, random } = this.#parts.platform;
     this.#truncatedFrom = address;
     this.#truncated = answers;
@@ -516,7 +516,7 @@ export class Responder {
   }
 
   /** The records that were not multicast within `ms`. */
-  #notWithin(records: number, ms: number): number {
+  private notWithin(records: number, ms: number): number {
     const nowMs = this.#parts.platform.clock.now();
     let rest = records;
     for (let record = 0; record < RECORDS; record++) {
@@ -526,7 +526,7 @@ export class Responder {
   }
 
   /** The records that were not multicast for a quarter of their time to live: other caches want them, too (5.4). */
-  #notMulticastLately(records: number): number {
+  private notMulticastLately(records: number): number {
     const nowMs = this.#parts.platform.clock.now();
     let stale = records;
     for (let record = 0; record < RECORDS; record++) {
@@ -536,13 +536,13 @@ export class Responder {
   }
 
   /** Sends records to all. With `isGoodbye` they are taken back. */
-  #multicast(answers: number, known: number, isGoodbye = false): void {
+  private multicast(answers: number, known: number, isGoodbye = false): void {
     if (answers === 0) return;
     this.#writer.begin(0, FLAG_RESPONSE | FLAG_AUTHORITATIVE);
-    let sent = this.#put(answers, ANSWERS, CLASS_TOP_BIT, isGoodbye ? 0 : OTHER_TTL_S);
+    let sent = this.put(answers, ANSWERS, CLASS_TOP_BIT, isGoodbye ? 0 : OTHER_TTL_S);
     if (!isGoodbye) {
-      sent |= this.#put(
-        this.#additionalsTo(answers) & ~known,
+      sent |= this.put(
+        this.additionalsTo(answers) & ~known,
         ADDITIONALS,
         CLASS_TOP_BIT,
         OTHER_TTL_S,
@@ -552,34 +552,34 @@ export class Responder {
     for (let record = 0; record < RECORDS; record++) {
       if ((sent & (1 << record)) !== 0) this.#sentMs[record] = nowMs;
     }
-    this.#send(MDNS_GROUP, MDNS_PORT);
+    this.send(MDNS_GROUP, MDNS_PORT);
   }
 
-  #sendUnicast(answers: number, known: number, address: string): void {
+  private sendUnicast(answers: number, known: number, address: string): void {
     if (this.#unicasts++ >= UNICASTS_PER_SECOND) return;
     this.#writer.begin(0, FLAG_RESPONSE | FLAG_AUTHORITATIVE);
-    this.#put(answers, ANSWERS, CLASS_TOP_BIT, OTHER_TTL_S);
-    this.#put(this.#additionalsTo(answers) & ~known, ADDITIONALS, CLASS_TOP_BIT, OTHER_TTL_S);
-    this.#send(address, MDNS_PORT);
+    this.put(answers, ANSWERS, CLASS_TOP_BIT, OTHER_TTL_S);
+    this.put(this.additionalsTo(answers) & ~known, ADDITIONALS, CLASS_TOP_BIT, OTHER_TTL_S);
+    this.send(address, MDNS_PORT);
   }
 
   /** Answers a resolver that sends from another port, as unicast DNS does (6.7): with its id and its questions. */
-  #sendLegacy(answers: number, address: string, port: number): void {
+  private sendLegacy(answers: number, address: string, port: number): void {
     if (this.#unicasts++ >= UNICASTS_PER_SECOND) return;
     const reader = this.#reader;
     this.#writer.begin(reader.id, FLAG_RESPONSE | FLAG_AUTHORITATIVE);
     reader.rewind();
     while (reader.next() && reader.section === QUESTIONS) {
-      const name = this.#answersTo() === 0 ? undefined : reader.nameAt(reader.at);
+      const name = this.answersTo() === 0 ? undefined : reader.nameAt(reader.at);
       if (name !== undefined) this.#writer.question(name, reader.type);
     }
-    this.#put(answers, ANSWERS, 0, LEGACY_TTL_S);
-    this.#put(this.#additionalsTo(answers), ADDITIONALS, 0, LEGACY_TTL_S);
-    this.#send(address, port);
+    this.put(answers, ANSWERS, 0, LEGACY_TTL_S);
+    this.put(this.additionalsTo(answers), ADDITIONALS, 0, LEGACY_TTL_S);
+    this.send(address, port);
   }
 
   /** Asks whether another host has our names, and says what we would put there. */
-  #sendProbe(): void {
+  private sendProbe(): void {
     const writer = this.#writer;
     writer.begin(0, 0);
     writer.question(this.#host, TYPE_ANY, CLASS_TOP_BIT);
@@ -591,11 +591,11 @@ export class Responder {
       const first = SERVICE + service * RECORDS_PER_SERVICE;
       proposed |= (1 << (first + LOCATION)) | (1 << (first + TEXTS));
     }
-    this.#put(proposed, AUTHORITIES, 0, OTHER_TTL_S);
-    this.#send(MDNS_GROUP, MDNS_PORT);
+    this.put(proposed, AUTHORITIES, 0, OTHER_TTL_S);
+    this.send(MDNS_GROUP, MDNS_PORT);
   }
 
-  #send(address: string, port: number): void {
+  private send(address: string, port: number): void {
     const { scratch } = this.#parts;
     try {
       this.#socket!.write(scratch.subarray(0, this.#writer.length), address, port);
@@ -607,7 +607,7 @@ export class Responder {
   // Records
 
   /** All records that the board announces. */
-  #all(): number {
+  private all(): number {
     let all = 1 << ADDRESS;
     for (let service = this.#firstService; service < SERVICES; service++) {
       all |= ANNOUNCED << (SERVICE + service * RECORDS_PER_SERVICE);
@@ -616,7 +616,7 @@ export class Responder {
   }
 
   /** The records that a host needs behind these (RFC 6763 12). */
-  #additionalsTo(answers: number): number {
+  private additionalsTo(answers: number): number {
     let all = answers;
     for (let service = this.#firstService; service < SERVICES; service++) {
       const first = SERVICE + service * RECORDS_PER_SERVICE;
@@ -633,18 +633,18 @@ export class Responder {
    * Writes records of the mask, as far as they fit; returns those that did. `top`: the cache-flush bit of records that no other host
    * has, or 0. No time to live is above `ttlMax`.
    */
-  #put(records: number, section: number, top: number, ttlMax: number): number {
+  private put(records: number, section: number, top: number, ttlMax: number): number {
     let written = 0;
     for (let record = 0; record < RECORDS; record++) {
       const bit = 1 << record;
       if ((records & bit) === 0) continue;
       const ttl = Math.min(ttlOf(record), ttlMax);
-      if (this.#putRecord(record, section, (bit & SHARED) === 0 ? top : 0, ttl)) written |= bit;
+      if (this.putRecord(record, section, (bit & SHARED) === 0 ? top : 0, ttl)) written |= bit;
     }
     return written;
   }
 
-  #putRecord(record: number, section: number, top: number, ttl: number): boolean {
+  private putRecord(record: number, section: number, top: number, ttl: number): boolean {
     const writer = this.#writer;
     if (record === ADDRESS) return writer.a(section, this.#host, top, ttl, this.#address);
     if (record === NO_OTHER_ADDRESS) return writer.nsec(section, this.#host, top, ttl, HOST_TYPES);
@@ -655,9 +655,9 @@ export class Responder {
       case POINTER:
         return writer.ptr(section, type, top, ttl, instance);
       case LOCATION:
-        return writer.srv(section, instance, top, ttl, this.#portOf(service), this.#host);
+        return writer.srv(section, instance, top, ttl, this.portOf(service), this.#host);
       case TEXTS:
-        return writer.txt(section, instance, top, ttl, this.#textsOf(service));
+        return writer.txt(section, instance, top, ttl, this.textsOf(service));
       case TYPE_POINTER:
         return writer.ptr(section, ALL_TYPES, top, ttl, type);
       default:
@@ -665,11 +665,11 @@ export class Responder {
     }
   }
 
-  #portOf(service: number): number {
+  private portOf(service: number): number {
     return service === PAGE ? this.#advertised!.adminPort : this.#advertised!.port;
   }
 
-  #textsOf(service: number): readonly string[] {
+  private textsOf(service: number): readonly string[] {
     return service === PAGE ? PAGE_TEXTS : this.#advertised!.texts;
   }
 }
