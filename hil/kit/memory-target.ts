@@ -16,7 +16,7 @@ const BACKEND_PORT = 8080;
 
 /** An emulated board on a simulated network, in virtual time. The same seed plays the same. */
 export function memoryTarget({ seed = 1, kind = mendedBoard() } = {}): Target {
-  const offers: Need[] = ["simulated-network", "reset"];
+  const offers: Need[] = ["simulated-network", "dns", "reset"];
   if (ENGINE === "node") offers.push("status"); // an engine behind a pipe shows nothing of the program's insides
   if (kind.sockets === "own") offers.push("half-close");
   return {
@@ -50,6 +50,10 @@ class MemoryTestBed implements TestBed {
 
   get limits() {
     return this.#bench.board.kind;
+  }
+
+  get dns() {
+    return this.#bench.dns;
   }
 
   get network() {

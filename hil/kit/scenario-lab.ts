@@ -1,4 +1,5 @@
 import { Client, type Reply, type RequestOptions } from "../../backends/src/client.ts";
+import type { DnsServer } from "../../emulator/src/dns-server.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
 import type { Config } from "../../firmware/src/config/settings.ts";
 import type { LogLine } from "../../firmware/tools/log-line.ts";
@@ -58,6 +59,12 @@ export class ScenarioLab {
   #journal: Journal;
   #declared: Declared;
   #backends: { backend: ScriptedBackend; settings: BackendSettings }[] = [];
+  /** Backends by host name, and the servers at their addresses. */
+  #named: {
+    hostName: string;
+    servers: readonly ScriptedBackend[];
+    settings: BackendSettings & { name: string };
+  }[] = [];
   #clients: Client[] = [];
 
   constructor(testBed: TestBed, journal: Journal, declared: Declared) {
@@ -77,6 +84,25 @@ export class ScenarioLab {
     const backend = new ScriptedBackend(name, script, parts);
     this.#backends.push({ backend, settings });
     return backend;
+  }
+
+  /**
+   * A backend of the configuration whose address is a host name. `servers` are lab backends, which are not listed in the
+   * configuration then; `dns.set` says which of their addresses the name has. Needs "dns".
+   */
+  named(
+    hostName: string,
+    servers: readonly ScriptedBackend[],
+    settings: BackendSettings & { name: string },
+  ): void {
+    this.#use("dns");
+    this.#named.push({ hostName, servers, settings });
+  }
+
+  /** The board's DNS server. Needs "dns". */
+  get dns(): DnsServer {
+    this.#use("dns");
+    return this.#testBed.dns!;
   }
 
   /** A client with its own connection, on this host where the target has several. */
@@ -101,12 +127,20 @@ export class ScenarioLab {
   /** Starts the board in front of the backends. Health checks are off unless the settings ask for them. */
   async proxy(settings: ProxySettings = {}): Promise<void> {
     for (const { backend } of this.#backends) await backend.enter();
-    const backends = this.#backends.map(({ backend: { name, address, port }, settings }) => ({
-      name,
-      address,
-      port,
-      ...settings,
-    }));
+    const isNamed = (backend: ScriptedBackend) =>
+      this.#named.some(({ servers }) => servers.includes(backend));
+    const backends = [
+      ...this.#backends
+        .filter(({ backend }) => !isNamed(backend))
+        .map(({ backend: { name, address, port }, settings }) => ({
+          ...{ name, address, port },
+          ...settings,
+        })),
+      ...this.#named.map(({ hostName, servers: [{ port }], settings }) => ({
+        ...{ address: hostName, port },
+        ...settings,
+      })),
+    ];
     // All clients may be on one computer.
     const document = {
       health: { check: "none" },

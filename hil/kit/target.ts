@@ -2,6 +2,7 @@ import type { Network } from "net-mock-socket";
 import type { BackendNetwork } from "../../backends/src/behaviour.ts";
 import type { ClientNetwork } from "../../backends/src/client.ts";
 import type { Clock } from "../../emulator/src/clock.ts";
+import type { DnsServer } from "../../emulator/src/dns-server.ts";
 import type { ReservedPort } from "../../emulator/src/reserved-port.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
 
@@ -10,6 +11,7 @@ import type { Status } from "../../firmware/src/admin/status.ts";
  * skipped there.
  *
  * - `simulated-network`: links and faults of a simulated network, and the board's Wi-Fi
+ * - `dns`: a DNS server that the scenario scripts, and an address of its own for each backend
  * - `half-close`: the board's sockets send and receive FIN in one direction alone, tell a reset from it, and can be closed
  *   while they listen: the firmware's own sockets, not the SDK's
  * - `reset`: the board can be reset
@@ -17,7 +19,14 @@ import type { Status } from "../../firmware/src/admin/status.ts";
  * - `serial`: commands can be sent to the board's console
  * - `budgets`: measurements can be recorded, and have limits
  */
-export type Need = "simulated-network" | "half-close" | "reset" | "status" | "serial" | "budgets";
+export type Need =
+  | "simulated-network"
+  | "dns"
+  | "half-close"
+  | "reset"
+  | "status"
+  | "serial"
+  | "budgets";
 
 /** A place to play scenarios: an emulated board in memory, a board on a serial port. */
 export interface Target {
@@ -88,6 +97,8 @@ export interface TestBed {
   /** Resets the board; resolves when it serves again. */
   reset?(): Promise<void>;
   readonly network?: NetworkFaults;
+  /** The board's DNS server. Used before the boot, it is the one that DHCP names. */
+  readonly dns?: DnsServer;
   /** Drops the board's Wi-Fi for `ms`. */
   wifiDrop?(ms: number): void;
   /** The board's counters, as on its admin port. */
