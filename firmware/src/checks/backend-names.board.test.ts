@@ -132,12 +132,16 @@ describe("addresses in turn", () => {
     expect(lab.clock.now() - from).toBeLessThan(2_200);
 
     await lab.clock.run({ ms: 5_000 }); // the kept connection is closed
+    const later = lab.clock.now();
+    expect(await lab.ask(GET_ONCE)).toMatch(/green$/);
+    expect(lab.clock.now() - later).toBeLessThan(100); // not through the dead ones again
+    await lab.clock.run({ ms: 5_000 });
     lab.network.vanish("green");
     const then = lab.clock.now();
     expect(await lab.ask(GET_ONCE)).toMatch(/^HTTP\/1.1 504 /);
     expect(lab.clock.now() - then).toBeGreaterThan(2_900);
     expect(lab.clock.now() - then).toBeLessThan(3_100);
-    expect(lines(lab, "connect-failed")).toEqual(["connect-failed name=nas id=2 why=timeout"]);
+    expect(lines(lab, "connect-failed")).toEqual(["connect-failed name=nas id=3 why=timeout"]);
   });
 
   test("checks try them all, too, so that a dead first address is no dead backend", async () => {

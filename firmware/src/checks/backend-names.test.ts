@@ -6,6 +6,8 @@ import type { Event } from "../log/event.ts";
 import type { Cancel } from "../platform.ts";
 import { Pool } from "../pool/pool.ts";
 import { BackendNames } from "./backend-names.ts";
+import { HealthChecks } from "./health-checks.ts";
+import type { ProbeContext } from "./probe.ts";
 
 const GOOD: Resolved = { addresses: ["10.0.0.1"], ttlMs: 60_000 };
 
@@ -146,11 +148,11 @@ test("without a network nothing is asked; when it is back, every name is, at onc
   names.resume();
   await clock.run({ ms: 1_000 });
   names.pause();
-  await clock.run({ ms: 300_000 });
+  await clock.run({ ms: 5_000 });
   expect(asked.length).toBe(2);
   names.resume();
   await clock.run({ ms: 100 });
-  expect(asked.slice(2)).toEqual(["a.home@301", "b.home@301"]);
+  expect(asked.slice(2)).toEqual(["a.home@6", "b.home@6"]);
 });
 
 test("a network that is lost during a question drops it, and the next network is asked", async () => {
@@ -195,6 +197,28 @@ test("a name that is in the next configuration, too, keeps its addresses and its
   second.names.resume();
   await second.clock.run({ ms: 1_000 });
   expect(second.asked).toEqual(["new.home@0"]);
+});
+
+test("a backend without an address is not checked, and is checked at once when it has one", async () => {
+  const { clock, pool } = bench(["nas.home"]);
+  const opened: string[] = [];
+  class TCP {
+    constructor({ address }: { address: string }) {
+      opened.push(`${address}@${clock.now()}`);
+    }
+    close(): void {}
+  }
+  const platform = { clock, TCP, random: () => 0.5, link: { address: "10.0.0.2" } };
+  const context = { platform, report: () => {}, scratch: new Uint8Array(8) };
+  const checks = new HealthChecks(context as unknown as ProbeContext, pool);
+  checks.resume();
+  await clock.run({ ms: 60_000 });
+  expect(opened).toEqual([]);
+  const { host } = pool.backends[0];
+  host!.addresses = ["10.0.0.1"];
+  checks.resolved(pool.backends[0]);
+  await clock.run({ ms: 1 });
+  expect(opened).toEqual(["10.0.0.1@60000"]);
 });
 
 test("a configuration without names has none", () => {
