@@ -160,23 +160,51 @@ test("CONTRIBUTING.md shows the floors of the firmware as `npm run imports` draw
   expect(shown.trimEnd().split("\n")).toEqual(drawing);
 });
 
-/** A program for the chip: its manifest, and the folder that its modules' names are relative to. */
+/** A program for the chip: its manifests, and the folder that its modules' names are relative to. */
 interface Program {
   readonly folder: string;
+  /** The last one leaves out modules of those before it. */
+  readonly manifests: readonly string[];
   readonly sources: string;
   /** Modules that are no sources. */
   readonly data: readonly string[];
 }
 
-const PROXY: Program = { folder: "firmware", sources: "firmware/src", data: ["firmware/gateway"] };
+const PROXY: Program = {
+  folder: "firmware",
+  manifests: ["manifest.json"],
+  sources: "firmware/src",
+  data: ["firmware/gateway"],
+};
+const WIRED: Program = { ...PROXY, manifests: ["manifest.json", "manifest-ethernet.json"] };
 const CASES: Program = {
   folder: "emulator/conformance",
+  manifests: ["manifest.json"],
   sources: "emulator/conformance",
   data: [],
 };
 
-function manifestOf({ folder }: Program) {
-  return JSON.parse(readFileSync(`${folder}/manifest.json`, "utf8"));
+/** The program's manifest, with what later ones add to it. */
+function manifestOf({ folder, manifests }: Program) {
+  const [first, ...others] = manifests.map(name =>
+    JSON.parse(readFileSync(`${folder}/${name}`, "utf8")),
+  );
+  for (const { config, platforms } of others) {
+    const { esp32 } = first.platforms;
+    const { [EXCLUDED]: excluded, ...named } = platforms.esp32.modules;
+    const isLeftOut = (name: string) => excluded.includes(esp32.modules[name]);
+    const kept = Object.keys(esp32.modules).filter(name => !isLeftOut(name));
+    Object.assign(first.config, config);
+    esp32.preload = [
+      ...esp32.preload.filter((name: string) => !isLeftOut(name)),
+      ...platforms.esp32.preload,
+    ];
+    esp32.modules = {
+      ...Object.fromEntries(kept.map(name => [name, esp32.modules[name]])),
+      ...named,
+    };
+  }
+  return first;
 }
 
 /** The manifest's keys for files of included manifests that are left out, and for files of C. */
@@ -197,10 +225,11 @@ function modules(program: Program, platform: "esp32" | "lin"): Map<string, strin
 test.each([
   { program: PROXY, platform: "esp32" },
   { program: PROXY, platform: "lin" },
+  { program: WIRED, platform: "esp32" },
   { program: CASES, platform: "esp32" },
   { program: CASES, platform: "lin" },
 ] as const)(
-  "the manifest names exactly the modules that the $platform program of $program.folder imports, and each file by one name",
+  "$program.manifests in $program.folder: exactly the modules that the program for $platform imports, and each file by one name",
   ({ program, platform }) => {
     const named = modules(program, platform);
     const reached = new Set<string>();
@@ -297,27 +326,41 @@ test("the chip's program has the C of firmware/native and leaves out the SDK's s
 });
 
 test("no test and no test helper reaches the chip", () => {
-  const shipped = [PROXY, CASES].flatMap(program => [
+  const shipped = [PROXY, WIRED, CASES].flatMap(program => [
     ...modules(program, "esp32").values(),
     ...modules(program, "lin").values(),
   ]);
   expect(shipped.filter(file => /test|lab|mock/.test(file))).toEqual([]);
 });
 
-test("the proxy counts on as many connections as the chip is built for", () => {
-  const sdkconfig = readFileSync("firmware/sdkconfig/sdkconfig.defaults", "utf8");
-  const [, connections] = /^CONFIG_LWIP_MAX_ACTIVE_TCP=(\d+)$/m.exec(sdkconfig) ?? [];
-  expect(manifestOf(PROXY).config.connectionsMax).toBe(Number(connections));
+test.each([
+  { program: PROXY, sdkconfig: "firmware/sdkconfig/sdkconfig.defaults" },
+  { program: WIRED, sdkconfig: "firmware/sdkconfig/ethernet/sdkconfig.defaults" },
+])("the proxy counts on as many connections as $sdkconfig has", ({ program, sdkconfig }) => {
+  const settings = readFileSync(sdkconfig, "utf8");
+  const [, connections] = /^CONFIG_LWIP_MAX_ACTIVE_TCP=(\d+)$/m.exec(settings) ?? [];
+  expect(manifestOf(program).config.connectionsMax).toBe(Number(connections));
 });
 
-test("the chip's heap holds no code: every module of the core is linked into the flash", () => {
-  const { preload, platforms } = manifestOf(PROXY);
-  // The other modules call the chip when they are loaded, or are data.
-  const loaded = (name: string) => /^(main|gateway|(chip|setup)\/.*)$/.test(name);
-  expect([...preload, ...platforms.esp32.preload].sort()).toEqual(
-    [...modules(PROXY, "esp32").keys()].filter(name => !loaded(name)).sort(),
-  );
+test("ESP-IDF has the same settings for a board with Ethernet, but for the number of connections and the link's buffers", () => {
+  const settings = (file: string) =>
+    readFileSync(`firmware/sdkconfig/${file}`, "utf8")
+      .split("\n")
+      .filter(line => /^CONFIG_(?!ESP_WIFI_|ETH_|LWIP_MAX_ACTIVE_TCP)/.test(line));
+  expect(settings("ethernet/sdkconfig.defaults")).toEqual(settings("sdkconfig.defaults"));
 });
+
+test.each([PROXY, WIRED])(
+  "$manifests: the chip's heap holds no code, every module of the core is linked into the flash",
+  program => {
+    const { preload, platforms } = manifestOf(program);
+    // The other modules call the chip when they are loaded, or are data.
+    const loaded = (name: string) => /^(main|gateway|(chip|setup)\/.*)$/.test(name);
+    expect([...preload, ...platforms.esp32.preload].sort()).toEqual(
+      [...modules(program, "esp32").keys()].filter(name => !loaded(name)).sort(),
+    );
+  },
+);
 
 /**
  * Packages whose scripts run when they are installed, in the versions that were looked at. `allowScripts` of package.json

@@ -6,7 +6,15 @@ import { fileURLToPath } from "node:url";
 const FIRMWARE = fileURLToPath(new URL("..", import.meta.url));
 
 /** The build's inputs in this repository: what ships, and its configuration. */
-const INPUTS = ["manifest.json", "gateway.json", "partitions.csv", "native", "sdkconfig", "src"];
+const INPUTS = [
+  "manifest.json",
+  "manifest-ethernet.json",
+  "gateway.json",
+  "partitions.csv",
+  "native",
+  "sdkconfig",
+  "src",
+];
 
 /** Tests, their helpers and documents do not ship. */
 const NOT_SHIPPED = /(\.test|\/testing)\.ts$|\.md$|^native\/test\//;
@@ -18,11 +26,11 @@ const SECRETS = /^(ssid|password|token)=/;
 const DIGITS = 8;
 
 /**
- * The id of the firmware that is built from the sources with `settings` (`port=80`, …); it changes with each byte of
+ * The id of the firmware that is built for `board` from the sources with `settings` (`port=80`, …); it changes with each byte of
  * them. The board prints it when it boots.
  */
-export function buildId(settings: readonly string[]): string {
-  return hashOf(sources(), settings);
+export function buildId(settings: readonly string[], board = "esp32"): string {
+  return hashOf(sources(), [...settings, `board=${board}`]);
 }
 
 /** The id of these files, in any order. */

@@ -29,7 +29,7 @@ describe.skipIf(process.platform === "win32")("npm run firmware:build", () => {
   }
 
   /** Builds with an mcconfig that prints its call and then runs the JavaScript `then`. */
-  function build(name: string, then = "") {
+  function build(name: string, then = "", words = ["lin", "ssid=home", "port=81"]) {
     const sdk = join(folder, name);
     const told = join(sdk, "call.json");
     mkdirSync(toolsOf(sdk), { recursive: true });
@@ -50,12 +50,16 @@ describe.skipIf(process.platform === "win32")("npm run firmware:build", () => {
       ${then}`,
     );
     chmodSync(mcconfig, 0o755);
-    const words = [COMMAND, "lin", "ssid=home", "port=81"];
-    const child = execa(process.execPath, words, {
+    const child = execa(process.execPath, [COMMAND, ...words], {
       reject: false,
       stdin: "ignore",
       env: {
-        ...{ MODDABLE: sdk, HOT_POTATO_PASSWORD: 'pass "1"=ü', HOT_POTATO_TOKEN: "token-12" },
+        ...{
+          MODDABLE: sdk,
+          IDF_PATH: sdk,
+          HOT_POTATO_PASSWORD: 'pass "1"=ü',
+          HOT_POTATO_TOKEN: "token-12",
+        },
       },
     });
     const call = (): Call => JSON.parse(readFileSync(told, "utf8"));
@@ -79,6 +83,27 @@ describe.skipIf(process.platform === "win32")("npm run firmware:build", () => {
     expect(basename(dirname(file))).toBe("firmware");
     expect(stdout).toContain("/firmware/mc.so");
     expect(existsSync(dirname(dirname(file)))).toBe(false);
+  });
+
+  test("a board with Ethernet has a manifest of its own behind the common one, and gets no Wi-Fi credentials", async () => {
+    const { child, call } = build("ethernet", "", ["wt32-eth01", "port=81"]);
+    expect((await child).exitCode).toBe(0);
+    const { args, manifest } = call();
+    expect(args.slice(0, -2)).toEqual(["-m", "-p", "esp32", "-t", "build", "-o"]);
+    expect(manifest.include).toEqual([
+      join(FIRMWARE, "manifest.json"),
+      join(FIRMWARE, "manifest-ethernet.json"),
+    ]);
+    const id = expect.stringMatching(/^[0-9a-f]{8}$/);
+    expect(manifest.config).toEqual({ port: "81", token: "token-12", build: id });
+    expect(basename(dirname(args.at(-1)!))).toBe("firmware-wt32-eth01");
+  });
+
+  test("a Wi-Fi's name for a board with Ethernet is refused", async () => {
+    const { child, called } = build("cable", "", ["wt32-eth01", "ssid=home"]);
+    const { exitCode, stderr } = await child;
+    expect({ exitCode, called: called() }).toEqual({ exitCode: 2, called: false });
+    expect(stderr).toContain('"ssid=home": wanted backends=…, port=…, token=…');
   });
 
   test("the manifest is gone when mcconfig fails", async () => {

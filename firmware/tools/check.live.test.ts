@@ -26,9 +26,9 @@ test("without the SDK it says how to install one", async () => {
 });
 
 test.each([
-  { args: [], says: 'platform "": wanted esp32 or lin' },
-  { args: ["mac"], says: 'platform "mac": wanted esp32 or lin' },
-  { args: ["lin", "port=80"], says: '"port=80": wanted a platform and nothing else' },
+  { args: [], says: 'target "": wanted esp32, wt32-eth01 or lin' },
+  { args: ["mac"], says: 'target "mac": wanted esp32, wt32-eth01 or lin' },
+  { args: ["lin", "port=80"], says: '"port=80": wanted a target and nothing else' },
 ])("$args is refused with a sentence", async ({ args, says }) => {
   const { exitCode, stderr } = await check(args);
   expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: `firmware:check: ${says}` });
@@ -37,7 +37,7 @@ test.each([
 test("--help says what it does", async () => {
   const { exitCode, stdout } = await check(["--help"]);
   expect(exitCode).toBe(0);
-  expect(stdout).toContain("npm run firmware:check -- esp32|lin");
+  expect(stdout).toContain("npm run firmware:check -- esp32|wt32-eth01|lin");
 });
 
 // The mcconfig of this SDK is a program of this test, which writes what the real one writes for two modules.

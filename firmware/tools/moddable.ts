@@ -24,6 +24,17 @@ import { readDocumentFile } from "./document-file.ts";
 const PLATFORMS = ["esp32", "lin"] as const;
 export type FirmwarePlatform = (typeof PLATFORMS)[number];
 
+/** The boards, and the manifests of each in the firmware's folder: a later one adds to those before, or replaces their values. */
+const BOARD_MANIFESTS = {
+  esp32: ["manifest.json"],
+  "wt32-eth01": ["manifest.json", "manifest-ethernet.json"],
+} as const;
+export type FirmwareBoard = keyof typeof BOARD_MANIFESTS;
+export const FIRMWARE_BOARDS = Object.keys(BOARD_MANIFESTS) as FirmwareBoard[];
+
+/** The board of a build that names none. */
+export const DEFAULT_BOARD: FirmwareBoard = "esp32";
+
 /** The firmware's folder, with its manifest. */
 export const FIRMWARE = fileURLToPath(new URL("..", import.meta.url));
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -43,6 +54,15 @@ export function readPlatform(word = ""): FirmwarePlatform {
   if (platform === undefined)
     throw new UsageError(`platform "${word}": wanted ${PLATFORMS.join(" or ")}`);
   return platform;
+}
+
+/** What the first word of a command line names: a board, or the simulator. */
+export function readTarget(word = ""): { platform: FirmwarePlatform; board?: FirmwareBoard } {
+  if (word === "lin") return { platform: "lin" };
+  const board = FIRMWARE_BOARDS.find(name => name === word);
+  if (board === undefined)
+    throw new UsageError(`target "${word}": wanted ${FIRMWARE_BOARDS.join(", ")} or lin`);
+  return { platform: "esp32", board };
 }
 
 /** The folder of a built SDK's tools for this computer. */
@@ -102,6 +122,10 @@ export function noteVersion(): void {
 export async function mcconfig(options: {
   /** The folder of the manifest. */
   folder?: string;
+  /** The manifests in the folder. */
+  manifests?: readonly string[];
+  /** The name of the program; that of the folder by default. */
+  name?: string;
   platform: FirmwarePlatform;
   /** Run one after the other. */
   targets: readonly ("build" | "deploy")[];
@@ -110,10 +134,12 @@ export async function mcconfig(options: {
   environment?: Record<string, string>;
 }): Promise<void> {
   const { folder = FIRMWARE, platform, targets, settings, environment } = options;
+  const { manifests = ["manifest.json"], name = basename(folder) } = options;
   requireSdk(platform);
   mkdirSync(OUTPUT, { recursive: true }); // mcconfig does not create it
   chmodSync(OUTPUT, 0o700); // mcconfig writes the settings there, also the secret ones
-  await withManifest(folder, settings, async manifest => {
+  const include = manifests.map(file => join(folder, file));
+  await withManifest(name, { include, config: toObject(settings) }, async manifest => {
     for (const target of targets) {
       const words = ["-m", "-p", platform, "-t", target, "-o", OUTPUT, manifest];
       const { exitCode } = await run("mcconfig", words, folder, environment);
@@ -127,15 +153,14 @@ export async function mcconfig(options: {
 const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * Calls `work` with a manifest that includes the one in `folder` and has these settings: as arguments they would appear
- * in the list of processes. Only its owner may read it, and it is deleted afterwards, also when a signal ends this
- * program.
+ * Calls `work` with a manifest of a program of this name. Only its owner may read it, and it is deleted afterwards, also when a
+ * signal ends this program: it has the settings, which as arguments would appear in the list of processes.
  */
-async function withManifest(
-  folder: string,
-  settings: readonly string[],
-  work: (manifest: string) => Promise<void>,
-): Promise<void> {
+async function withManifest<Result>(
+  name: string,
+  content: { readonly include: readonly string[]; readonly config: object },
+  work: (manifest: string) => Promise<Result>,
+): Promise<Result> {
   const temporary = mkdtempSync(join(tmpdir(), "firmware-build-")); // 0700
   const remove = () => rmSync(temporary, { recursive: true, force: true });
   const end = (signal: NodeJS.Signals) => {
@@ -144,12 +169,11 @@ async function withManifest(
   };
   for (const signal of ENDING_SIGNALS) process.once(signal, end);
   try {
-    const named = join(temporary, basename(folder)); // mcconfig names the program by the folder of its manifest
+    const named = join(temporary, name); // mcconfig names the program by the folder of its manifest
     mkdirSync(named);
     const manifest = join(named, "manifest.json");
-    const content = { include: [join(folder, "manifest.json")], config: toObject(settings) };
     writeFileSync(manifest, JSON.stringify(content), { mode: 0o600 });
-    await work(manifest);
+    return await work(manifest);
   } finally {
     for (const signal of ENDING_SIGNALS) process.off(signal, end);
     remove();
@@ -173,10 +197,14 @@ function toObject(settings: readonly string[]): Record<string, string> {
 export async function checkTypes(
   folder: string,
   platform: FirmwarePlatform,
+  manifests: readonly string[] = ["manifest.json"],
 ): Promise<number | undefined> {
   const output = mkdtempSync(join(tmpdir(), "firmware-check-"));
   try {
-    const { exitCode } = await run("mcconfig", ["-p", platform, "-o", output], folder);
+    const include = manifests.map(file => join(folder, file));
+    const { exitCode } = await withManifest(basename(folder), { include, config: {} }, manifest =>
+      run("mcconfig", ["-p", platform, "-o", output, manifest], folder),
+    );
     if (exitCode !== 0) throw new UsageError("mcconfig cannot read the manifest; see above");
     const { project, modules } = joinProjects(output);
     const { exitCode: complaints } = await run("tsc", ["-p", project], ROOT);
@@ -237,25 +265,39 @@ export function refuseWrong(settings: readonly string[]): void {
 
 /** Builds the firmware, with a build id that it prints when it boots. */
 export async function buildFirmware(
-  platform: FirmwarePlatform,
+  { platform, board }: ReturnType<typeof readTarget>,
   settings: readonly string[],
 ): Promise<void> {
-  await make({ platform, targets: ["build"] }, settings);
+  await make({ platform, targets: ["build"] }, settings, board);
 }
 
-/** Builds the firmware for the ESP32 and flashes the board on this serial port. */
-export async function deployFirmware(port: string, settings: readonly string[]): Promise<void> {
+/** Builds the firmware for a board and flashes the one on this serial port. */
+export async function deployFirmware(
+  port: string,
+  settings: readonly string[],
+  board = DEFAULT_BOARD,
+): Promise<void> {
   const environment = { UPLOAD_PORT: port };
-  await make({ platform: "esp32", targets: ["build", "deploy"], environment }, settings);
+  await make({ platform: "esp32", targets: ["build", "deploy"], environment }, settings, board);
+}
+
+/** The manifests of a board's firmware. */
+export function manifestsOf(board = DEFAULT_BOARD): readonly string[] {
+  return BOARD_MANIFESTS[board];
 }
 
 async function make(
   what: Omit<Parameters<typeof mcconfig>[0], "settings">,
   settings: readonly string[],
+  board = DEFAULT_BOARD,
 ): Promise<void> {
   refuseWrong(settings);
   noteVersion();
-  await mcconfig({ ...what, settings: [...settings, `build=${buildId(settings)}`] });
+  // Each board has a folder of its own in `build`: what was compiled for one is not linked into the other.
+  const name = board === DEFAULT_BOARD ? basename(FIRMWARE) : `${basename(FIRMWARE)}-${board}`;
+  const id = buildId(settings, board);
+  const all = [...settings, `build=${id}`];
+  await mcconfig({ ...what, manifests: manifestsOf(board), name, settings: all });
 }
 
 /** The file that the SDK's simulator runs, after `mcconfig` has built the program of this folder for `lin`. */
@@ -271,6 +313,13 @@ export function simulatorCommand(): string[] {
 
 /** Names of the build's settings. */
 const SETTINGS = ["ssid", "password", "backends", "port", "token"];
+
+/** Those of a board: a cable needs no credentials. */
+export function settingNames(board: FirmwareBoard | undefined): string[] {
+  return board === "wt32-eth01"
+    ? SETTINGS.filter(name => !/^(ssid|password)$/.test(name))
+    : SETTINGS;
+}
 
 /** The settings of the build (`ssid=…`) on a command line; throws for other words. */
 export function readSettings(words: readonly string[], known = SETTINGS): string[] {

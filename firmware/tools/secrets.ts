@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { UsageError } from "./command-line.ts";
-import { readSettings, refuseWrong } from "./moddable.ts";
+import { type FirmwareBoard, readSettings, refuseWrong, settingNames } from "./moddable.ts";
 
 /** Environment variables for secrets, which thus do not appear in the shell's history. */
 export const SSID_VARIABLE = "HOT_POTATO_SSID";
@@ -98,17 +98,19 @@ interface SecretsOptions {
 }
 
 /**
- * The settings of the build: `words`, and secrets from a file, or else from the environment. `ask` prompts for the
+ * The settings of the build for `board`: `words`, and secrets from a file, or else from the environment. `ask` prompts for the
  * password if there is an ssid without one, and for the token with `--ask-token`.
  */
 export async function settingsOf(
   words: readonly string[],
   options: SecretsOptions,
   ask: Ask | undefined,
+  board?: FirmwareBoard,
 ): Promise<string[]> {
-  const given = readSettings(words);
+  const known = settingNames(board);
+  const given = readSettings(words, known);
   const kept = options.secrets === undefined ? [] : readSecretsFile(options.secrets);
-  const settings = withSecrets(given, kept);
+  const settings = withSecrets(given, kept).filter(text => known.includes(text.split("=", 1)[0]));
   refuseWrong(settings); // before the user types a password in vain
   const ssid = settingOf(settings, "ssid");
   if (ask && ssid && settingOf(settings, "password") === undefined) {

@@ -142,7 +142,6 @@ declare module "mc/ffi" {
     ): number;
     esp_get_free_heap_size(): number;
     esp_reset_reason(): number;
-    esp_wifi_set_ps(arg0: number): number;
     nvs_get_stats(arg0: number, arg1: ArrayBuffer): number;
     esp_netif_get_handle_from_ifkey(arg0: string): number;
     esp_netif_get_ip_info(arg0: number, arg1: ArrayBuffer): number;
@@ -189,6 +188,27 @@ declare module "embedded:network/interface/wifi" {
     readonly RSSI: number | undefined;
   }
   export default WiFi;
+}
+
+// embedded_network/interface/ethernet.d.ts
+declare module "embedded:network/interface/ethernet" {
+  class Ethernet {
+    constructor(options: {
+      port?: number;
+      onChanged?: (property: "connection" | "address") => void;
+    });
+    close(): void;
+    connect(): void;
+    disconnect(): void;
+    configure(options: {
+      hostname?: string;
+      static?: { address: string; mask: string; gateway: string } | false;
+    }): void;
+    readonly connection: number;
+    readonly address: string | undefined;
+    readonly MAC: string | undefined;
+  }
+  export default Ethernet;
 }
 
 // embedded_io/serial.d.ts; it spells `receive` wrong where only `transmit` must be given

@@ -25,7 +25,6 @@ declare module "mc/ffi" {
     readonly putFields: import("../src/platform.ts").PutFields;
     esp_get_free_heap_size(): number;
     esp_reset_reason(): number;
-    esp_wifi_set_ps(mode: number): number;
     nvs_get_stats(partition: number, stats: ArrayBuffer): number;
     esp_netif_get_handle_from_ifkey(key: string): number;
     esp_netif_get_ip_info(handle: number, info: ArrayBuffer): number;
@@ -47,5 +46,19 @@ declare module "embedded:network/interface/wifi" {
     readonly address: string | undefined;
     readonly MAC: string | undefined;
     readonly RSSI: number | undefined;
+  }
+}
+
+declare module "embedded:network/interface/ethernet" {
+  export default class Ethernet {
+    constructor(options: { onChanged?: (property: string) => void });
+    configure(options: {
+      hostname?: string;
+      static?: { address: string; mask: string; gateway: string } | false;
+    }): void;
+    close(): void;
+    readonly connection: number;
+    readonly address: string | undefined;
+    readonly MAC: string | undefined;
   }
 }

@@ -32,9 +32,6 @@ const DEFAULT_PARTITION = 0;
 const NVS_PAGE_ENTRIES = 126;
 const NVS_PAGE_BYTES = 4096;
 
-/** WIFI_PS_NONE of ESP-IDF's wifi_ps_type_t. */
-const POWER_SAVE_NONE = 0;
-
 export const machine: Machine = {
   vitals: {
     get resetReason() {
@@ -54,8 +51,3 @@ export const machine: Machine = {
   // The SDK's port also writes an ArrayBuffer (modules/io/serial/esp32/serial.c), which its declaration leaves out.
   Serial: Serial as unknown as SerialConstructor,
 };
-
-/** Keeps the radio awake. ESP-IDF lets it sleep between beacons, which delays received packets by 100 ms and more. */
-export function disablePowerSave(): void {
-  nativeCode.esp_wifi_set_ps(POWER_SAVE_NONE);
-}
