@@ -8,7 +8,7 @@ import { loadScenarios } from "../kit/scenario.ts";
 
 const target = memoryTarget({ kind: mendedBoard("sdk") });
 
-const THEMES = ["failover", "http", "streaming"];
+const THEMES = ["failover", "http", "streaming", "tls"];
 
 const scenarios = (await loadScenarios()).filter(
   ({ theme, needs }) => THEMES.includes(theme) && needs.every(n => target.offers.includes(n)),

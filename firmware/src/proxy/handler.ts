@@ -15,7 +15,7 @@ export interface Summary {
   readonly out: number;
 }
 
-/** What is logged of a TLS connection. */
+/** A TLS connection, for its log line. */
 export interface TlsStream {
   /** `undefined`: none that could be read. */
   readonly hello: Hello | undefined;
