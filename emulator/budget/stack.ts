@@ -116,7 +116,7 @@ const DEAD = Array.from({ length: BACKENDS_MAX }, (_, i) => ({
 
 /** The largest configuration. */
 const LARGE = {
-  backends: DEAD,
+  backends: DEAD.map((backend, i) => (i === 0 ? { ...backend, health: { fall: 1 } } : backend)),
   balance: "weighted-round-robin",
   health: { check: "http", host: "api.home", body: "fine", status: "200-299,301" },
   sticky: "cookie",

@@ -1,3 +1,4 @@
+import type { Parsed } from "../config/json.ts";
 import { printable } from "../text/quoting.ts";
 import { type AdminAnswer, error, JSON_TYPE } from "./answer.ts";
 import { isBoardHost } from "./board-host.ts";
@@ -15,7 +16,8 @@ export interface AdminRequest {
   readonly port: number;
   /** A field, by its name in lower case. */
   field(name: string): string | undefined;
-  readonly body: string;
+  /** What its body says; it is called once. */
+  body(): Parsed | "no memory";
 }
 
 /** Longest echo of a request in an answer, in characters. */
@@ -63,7 +65,7 @@ export function refusedChange(runtime: RuntimeApi, request: AdminRequest): Admin
 }
 
 /** True if the request has the token, or if none is set. */
-export function hasToken({ token }: RuntimeApi, { field }: AdminRequest): boolean {
+export function hasToken({ token }: RuntimeApi, { field }: Pick<AdminRequest, "field">): boolean {
   if (token.value === undefined) return true;
   const given = field("authorization") ?? "";
   const isBearer = given.slice(0, BEARER.length).toLowerCase() === BEARER;

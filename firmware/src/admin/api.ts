@@ -1,4 +1,3 @@
-import { readJson } from "../config/json.ts";
 import { brief, type Complaints, DocumentReader, jsonOrText } from "../config/reader.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import { printable } from "../text/quoting.ts";
@@ -27,6 +26,8 @@ const HEALTH = "/healthz";
 
 /** The target of OPTIONS that is not a path, but the server itself (RFC 9112 section 3.2.4). */
 const SERVER = "*";
+
+const NO_MEMORY = "the board has no memory for this beside its sessions; nothing was changed";
 
 /** Prefix of the paths of single backends. */
 const BACKENDS = "/api/backends/";
@@ -62,8 +63,8 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
   "/api/explain": {
     GET: ({ parts }) =>
       list('{"picks":[', picksOf(parts.log.last(Number.POSITIVE_INFINITY, "requests"))),
-    PUT: (runtime, { body }) =>
-      withObject(body, wish => runtime.explain((wish as { picks?: unknown }).picks)),
+    PUT: (runtime, request) =>
+      withObject(request, wish => runtime.explain((wish as { picks?: unknown }).picks)),
   },
 });
 
@@ -127,14 +128,14 @@ function documentAndChanges({ document, proxy }: RuntimeApi): AdminAnswer {
 }
 
 /** Puts a configuration in force: on trial and then saved, or with `persist=no` until the next reset only. */
-function configure(runtime: RuntimeApi, { query, body }: AdminRequest): AdminAnswer {
-  const parameters = parametersOf(query, ["persist"]);
+function configure(runtime: RuntimeApi, request: AdminRequest): AdminAnswer {
+  const parameters = parametersOf(request.query, ["persist"]);
   if ("complaints" in parameters) return outcomeAnswer(parameters);
   const { persist: value } = parameters.values;
   const check = new DocumentReader();
   const persist = check.word({ path: "persist", value }, "yes", ["yes", "no"]);
   if (check.complaints.length > 0) return outcomeAnswer(check);
-  return withObject(body, wish => runtime.configure(wish, { persist: persist === "yes" }));
+  return withObject(request, wish => runtime.configure(wish, { persist: persist === "yes" }));
 }
 
 function backend(runtime: RuntimeApi, _: AdminRequest, name: string): AdminAnswer {
@@ -144,9 +145,9 @@ function backend(runtime: RuntimeApi, _: AdminRequest, name: string): AdminAnswe
   return json(200, backendStatus(found, parts.platform.clock.now()));
 }
 
-function changeBackend(runtime: RuntimeApi, { body }: AdminRequest, name: string): AdminAnswer {
+function changeBackend(runtime: RuntimeApi, request: AdminRequest, name: string): AdminAnswer {
   if (runtime.proxy.backend(name) === undefined) return error(404, runtime.noBackend(name));
-  return withObject(body, wish => runtime.changeBackend(name, wish));
+  return withObject(request, wish => runtime.changeBackend(name, wish));
 }
 
 function events(runtime: RuntimeApi, { query }: AdminRequest): AdminAnswer {
@@ -191,13 +192,14 @@ function status(runtime: RuntimeApi): AdminAnswer {
 }
 
 /** Uses the JSON object in a body. */
-function withObject(body: string, use: (object: object) => Outcome): AdminAnswer {
-  const parsed = readJson(body);
+function withObject(request: AdminRequest, use: (object: object) => Outcome): AdminAnswer {
+  const parsed = request.body();
+  if (parsed === "no memory") return error(503, NO_MEMORY);
   if ("complaint" in parsed) {
     return error(400, `wanted a JSON object, and this is not JSON: ${parsed.complaint}`);
   }
   const { value } = parsed;
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? outcomeAnswer(use(value))
-    : error(400, `wanted a JSON object, not ${brief(body)}`);
+    : error(400, `wanted a JSON object, not ${brief(value)}`);
 }

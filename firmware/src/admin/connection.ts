@@ -1,11 +1,14 @@
 import { DOCUMENT_BYTES_MAX } from "../config/document-parts.ts";
+import { JsonParser, type Parsed, readJson } from "../config/json.ts";
 import { answerHead, REASONS } from "../http1/answer.ts";
 import { ReplyWriter } from "../http1/reply-writer.ts";
 import { RequestReader } from "../http1/request-reader.ts";
 import type { Deadlines, Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
+import { hasRoom } from "../net/memory-reserve.ts";
 import type { TCPSocket } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";
+import { hasToken } from "./access.ts";
 import { type AdminAnswer, error } from "./answer.ts";
 import { respond } from "./api.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
@@ -35,7 +38,7 @@ export interface AdminContext {
 
 /**
  * A connection to the admin port: one request, its answer, and a close, because there are few such connections. Holds a
- * head, a body of one configuration at most, and the rest of the answer, which for the page is a constant.
+ * head, the values of one configuration at most, and the rest of the answer, which for the page is a constant.
  */
 export class AdminConnection implements EndpointOwner, Timed {
   deadlineMs = 0;
@@ -46,7 +49,7 @@ export class AdminConnection implements EndpointOwner, Timed {
   readonly #sinceMs: number;
   /** The board's port: the admin port, or the previous one during a trial. */
   #port: number;
-  #request = new RequestReader(HEAD_LIMITS, BODY_BYTES_MAX);
+  #request = new RequestReader(HEAD_LIMITS, BODY_BYTES_MAX, () => this.#bodyParser());
   /** `undefined` while the request is read. */
   #reply: ReplyWriter | undefined;
   /** The answer to a wrong token, while it is delayed. */
@@ -131,7 +134,7 @@ export class AdminConnection implements EndpointOwner, Timed {
   #respond(): void {
     this.#context.requested(this);
     const { runtime } = this.#context;
-    const { head, target, body } = this.#request;
+    const { head, target } = this.#request;
     const { method } = head;
     if (target === undefined) {
       this.#answer(unreadable(400));
@@ -141,6 +144,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     const path = mark < 0 ? target : target.slice(0, mark);
     const query = mark < 0 ? "" : target.slice(mark + 1);
     const field = (name: string) => head.lookup(name);
+    const body = () => this.#takeBody();
     const answer = respond(runtime, { method, path, query, port: this.#port, field, body });
     const { status } = answer;
     if (status === 401 || status === 403) {
@@ -150,6 +154,23 @@ export class AdminConnection implements EndpointOwner, Timed {
     }
     if (status === 401 && field("authorization") !== undefined) this.#delay(answer);
     else this.#answer(answer);
+  }
+
+  /** The body of a change is read as it arrives, if the request has the token; no other body is of use. */
+  #bodyParser(): JsonParser | undefined {
+    const { head } = this.#request;
+    const { runtime } = this.#context;
+    const field = (name: string) => head.lookup(name);
+    if (head.method !== "PUT" || !hasToken(runtime, { field })) return undefined;
+    return new JsonParser(() => hasRoom(runtime.parts.platform, 0));
+  }
+
+  /** What was read of the body; it is in memory no longer than it is used. */
+  #takeBody(): Parsed | "no memory" {
+    const parser = this.#request.body;
+    this.#request.body = undefined;
+    if (parser?.lacksMemory) return "no memory";
+    return parser?.end() ?? readJson("");
   }
 
   /** The answer to a wrong token is delayed, on at most one connection at a time; a right token is never delayed. */
@@ -178,7 +199,7 @@ export class AdminConnection implements EndpointOwner, Timed {
       ...fields,
       "Connection: close",
     ]);
-    this.#request.body = "";
+    this.#request.body = undefined;
     if (head.method === "HEAD") this.#reply = new ReplyWriter(text);
     else if (whole) this.#reply = new ReplyWriter(text + body);
     else this.#reply = new ReplyWriter(text, body.pieces, chunked);

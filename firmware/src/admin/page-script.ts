@@ -57,12 +57,11 @@ function lock() {
     locked ? "changes need the board's token" : "";
 }
 
-// HAProxy's codes of checks in words.
+// HAProxy's codes of checks in words; those of a TLS hello, L6…, have the words of L7….
 const CODES = { L4OK: "accepts connections", L4CON: "refuses connections", L4TOUT: "no connection in time",
-  L6OK: "answers TLS", L6RSP: "no valid TLS answer", L6TOUT: "no TLS answer in time",
   L7OK: "check passed", L7OKC: "asks for no new sessions", L7RSP: "no valid answer", L7TOUT: "no answer in time", L7STS: "check failed" };
-const STATES = { down: "takes no sessions until its checks pass",
-  ejected: "failed requests: takes none for a while", drain: "takes no new sessions", maint: "takes no sessions, is not checked" };
+const STATES = { down: "no sessions until its checks pass",
+  ejected: "failed requests: none for a while", drain: "no new sessions", maint: "no sessions, no checks" };
 
 function card(name) {
   const box = make("details", undefined, "backend");
@@ -137,7 +136,7 @@ function show(status) {
     state.className = kind;
     state.textContent = actual + (backend.backup ? ", backup" : "");
     const [word, detail] = (check ?? "").split("/");
-    code.textContent = check ? (CODES[word] ?? word) + (detail ? " (" + detail + ")" : "") : "not checked yet";
+    code.textContent = check ? (CODES[word.replace("L6", "L7")] ?? word) + (detail ? " (" + detail + ")" : "") : "not checked yet";
     code.title = check ?? "";
     where.replaceChildren(backend.address + ", ", code, check ? " for " + span(backend.checkSinceMs) : "",
       actual === "up" ? "" : ", " + STATES[actual]);

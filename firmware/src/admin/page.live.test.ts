@@ -156,7 +156,7 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
     await expect.poll(() => card("b").locator("summary").innerText()).toMatch(/down/);
     expect(await card("b").locator("[aria-pressed=true]").innerText()).toBe("ready");
     expect(await card("b").locator("small").innerText()).toMatch(
-      /refuses connections for \d+ s, takes no sessions until its checks pass$/,
+      /refuses connections for \d+ s, no sessions until its checks pass$/,
     );
   });
 

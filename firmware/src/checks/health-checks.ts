@@ -1,6 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
 import type { CheckCode, HealthChange } from "../backend/health.ts";
-import type { HealthSettings } from "../config/settings.ts";
 import type { Cancel } from "../platform.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type ExpectedResponse, expectedResponse, Probe, type ProbeContext } from "./probe.ts";
@@ -50,12 +49,9 @@ export class HealthChecks {
       downIntervalMs: 0,
     }));
     for (const backend of pool.backends) {
-      const { check } = backend.settings.health;
-      if (check === "http") this.#expect(backend.settings.health);
+      if (backend.settings.health.check !== "none" || backend.isUnresolved) continue;
       // A backend of a previous configuration may be down.
-      if (check === "none" && !backend.isUnresolved) {
-        this.#reportChange(backend, backend.health.checksEnded(this.#now()));
-      }
+      this.#reportChange(backend, backend.health.checksEnded(this.#now()));
     }
   }
 
@@ -161,13 +157,15 @@ export class HealthChecks {
     });
   }
 
-  #expect(settings: HealthSettings): void {
-    if (this.#expected.some(({ of }) => of === settings)) return;
-    this.#expected.push(expectedResponse(settings, this.#context.platform));
-  }
-
-  #expectedFrom({ settings }: Backend): ExpectedResponse | undefined {
-    return this.#expected.find(({ of }) => of === settings.health);
+  /** Created for the first check, where the stack is not deep. */
+  #expectedFrom({ settings: { health } }: Backend): ExpectedResponse | undefined {
+    if (health.check !== "http") return undefined;
+    let expected = this.#expected.find(({ of }) => of === health);
+    if (expected === undefined) {
+      expected = expectedResponse(health, this.#context.platform);
+      this.#expected.push(expected);
+    }
+    return expected;
   }
 
   /** Records the result of a check. */

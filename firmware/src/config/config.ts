@@ -84,6 +84,8 @@ export function readConfig(document: unknown): Configuration | Complaints {
   const root = { path: "", value: document };
   /** Read before the backends, which inherit it. */
   let health = DEFAULT_HEALTH;
+  /** The health of single backends, read last: within the list of backends it would take more of the stack. */
+  const own: { readonly index: number; readonly key: Key }[] = [];
   const config = check.object<Config>(root, {
     listeners: key =>
       check.list(key, [{ port: 80, mode: "auto" }], 1, LISTENERS_MAX, listener =>
@@ -121,7 +123,10 @@ export function readConfig(document: unknown): Configuration | Complaints {
           settleMs: k => check.integer(k, 0, 0, SETTLE_MAX_MS),
           state: k => check.word(k, "ready", ADMIN_STATES),
           proxyProtocol: k => check.word(k, "none", ["none", "v1", "v2"]),
-          health: k => readHealth(check, k, health),
+          health: k => {
+            if (k.value !== undefined) own.push({ index, key: k });
+            return health;
+          },
         }),
       ),
     balance: key => check.word(key, "round-robin", STRATEGY_NAMES),
@@ -203,6 +208,9 @@ export function readConfig(document: unknown): Configuration | Complaints {
       check.optional(key, k => check.integer(k, undefined, 1, SESSIONS_MAX)),
     bytesPerSecondMin: key => check.integer(key, 500, 0, 1_000_000),
   });
+  for (const { index, key } of own) {
+    (config.backends[index] as { health: HealthSettings }).health = readHealth(check, key, health);
+  }
   const { complaints } = check;
   if (complaints.length === 0) crossCheck(check, config, document as GivenDocument);
   return complaints.length > 0 ? { complaints } : { config, document: document as object };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import fc from "../../../hil/kit/properties.ts";
-import { readJson } from "./json.ts";
+import { JsonParser, readJson } from "./json.ts";
 
 const bytes = (text: string, encoding: BufferEncoding) =>
   Buffer.from(text, encoding).toString("latin1");
@@ -54,4 +54,84 @@ test("every text that JSON.parse refuses gets a place, and the one behind it", (
     }),
     { numRuns: 3000 },
   );
+});
+
+/** What the parser finds in these pieces of bytes, one character for each. */
+function inPieces(pieces: readonly string[]) {
+  const parser = new JsonParser();
+  for (const piece of pieces) parser.read(Buffer.from(piece, "latin1"));
+  return parser.end();
+}
+
+test("a text says the same in whatever pieces it arrives", () => {
+  const signs = [
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    '"',
+    "1",
+    "true",
+    '"a"',
+    " ",
+    "\n",
+    "/",
+    "//",
+    "\\",
+    "é",
+  ];
+  const typed = fc.array(fc.constantFrom(...signs), { maxLength: 14 }).map(parts => parts.join(""));
+  const made = fc.json({ maxDepth: 4, stringUnit: "binary-ascii" });
+  fc.assert(
+    fc.property(fc.oneof(typed, made), fc.array(fc.nat(6), { minLength: 1 }), (text, sizes) => {
+      const pieces: string[] = [];
+      for (let at = 0, i = 0; at < text.length; i++) {
+        const size = i < 1_000 ? sizes[i % sizes.length] : text.length;
+        pieces.push(text.slice(at, at + size));
+        at += size;
+      }
+      expect(inPieces(pieces)).toEqual(readJson(text));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test("what is JSON is read as JSON.parse does it, keys such as __proto__ included", () => {
+  const keys = fc.constantFrom("a", "__proto__", "constructor", "toString", "", "1", "a b");
+  const texts = fc.oneof(
+    fc.json(),
+    fc
+      .dictionary(keys, fc.jsonValue(), { noNullPrototype: true })
+      .map(value => JSON.stringify(value, null, 2)),
+    fc.constantFrom(
+      '{"__proto__": {"a": 1}, "b": 2}',
+      '{"a": 1, "a": 2}',
+      " [ -1.5e3 , null ] ",
+      '"\\u0041\\n"',
+    ),
+  );
+  fc.assert(
+    fc.property(texts, text => {
+      const parsed = readJson(text);
+      const deep = /more than 16 brackets/.test(JSON.stringify(parsed));
+      if (deep) return;
+      expect(parsed).toEqual({ value: JSON.parse(text) });
+      expect(JSON.stringify((parsed as { value: unknown }).value)).toBe(
+        JSON.stringify(JSON.parse(text)),
+      );
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test("no more values are made when memory is short", () => {
+  let room = 3;
+  const parser = new JsonParser(() => room-- > 0);
+  let pieces = 0;
+  while (!parser.lacksMemory) parser.read(Buffer.from(pieces++ === 0 ? "[0" : ",0"));
+  expect(pieces).toBeLessThan(4 * 32 + 2);
+  parser.read(Buffer.from("]"));
+  expect(parser.end()).toEqual({ complaint: expect.stringContaining("no memory for more") });
 });

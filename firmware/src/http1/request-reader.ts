@@ -1,5 +1,5 @@
 import type { Endpoint } from "../net/endpoint.ts";
-import { ascii, textOf } from "../text/ascii.ts";
+import { ascii } from "../text/ascii.ts";
 import { type Body, bodyBytes } from "./body.ts";
 import { bodyOf, requestFraming } from "./framing.ts";
 import { Head, type HeadError, type HeadLimits } from "./head.ts";
@@ -7,22 +7,28 @@ import { namesHost, pathStart } from "./request.ts";
 
 const CONTINUE = ascii("HTTP/1.1 100 Continue\r\n\r\n");
 
-/**
- * Reads one request for a server that answers it by itself: the head, and the body as text of one character for
- * each byte.
- */
-export class RequestReader {
+/** Gets the body of a request, piece by piece. */
+export interface BodyReader {
+  read(bytes: Uint8Array): void;
+}
+
+/** Reads one request for a server that answers it by itself: the head, and the body as it arrives. */
+export class RequestReader<T extends BodyReader> {
   readonly head: Head;
-  body = "";
+  /** Created when the first bytes of the body arrive; `undefined` where the body is ignored. */
+  body: T | undefined;
+  #newBody: () => T | undefined;
   #bodyBytesMax: number;
+  #hasBody = false;
   /** Once the head is complete. */
   #reader: Body | undefined;
   /** The client waits for `CONTINUE` before it sends its body. */
   #awaitsContinue = false;
 
-  constructor(limits: HeadLimits, bodyBytesMax: number) {
+  constructor(limits: HeadLimits, bodyBytesMax: number, newBody: () => T | undefined) {
     this.head = new Head("request", limits);
     this.#bodyBytesMax = bodyBytesMax;
+    this.#newBody = newBody;
   }
 
   /** Reads on; gives the status that refuses a request which is invalid or too large. */
@@ -71,7 +77,11 @@ export class RequestReader {
     const reader = this.#reader!;
     this.#awaitsContinue = false;
     const bytes = bodyBytes(reader, piece);
-    this.body += textOf(bytes, 0, bytes.byteLength);
+    if (bytes.byteLength > 0) {
+      if (!this.#hasBody) this.body = this.#newBody();
+      this.#hasBody = true;
+      this.body?.read(bytes);
+    }
     if (!reader.broken) return undefined;
     return reader.tooLarge ? 413 : 400;
   }

@@ -11,8 +11,8 @@ const TEXT_PIECE = 32;
 /** Size of the blocks that pieces are joined to first, because each concatenation copies everything. */
 const TEXT_BLOCK = 512;
 
-/** Bytes as text, one character each. */
-export function textOf(bytes: Uint8Array, start: number, end: number): string {
+/** Bytes, or character codes, as text, one character each. */
+export function textOf(bytes: Uint8Array | Uint16Array, start: number, end: number): string {
   let text = "";
   if (end - start > TEXT_BLOCK) {
     for (let at = start; at < end; at += TEXT_BLOCK) {
