@@ -11,7 +11,18 @@ test.each([
   [["--bord", "esp32"], "--bord: unknown option; did you mean --board?"],
   [["--sockets", "mine"], '--sockets "mine": wanted own or sdk'],
   [["--board", "esp8266"], '--board "esp8266": wanted esp32 or unlimited'],
-  [["--backend", "nowhere"], '--backend "nowhere": wanted HOST:PORT, such as 127.0.0.1:3000'],
+  [
+    ["--backend", "nowhere"],
+    '--backend "nowhere": wanted HOST:PORT, such as 127.0.0.1:3000 or nas.home:8080',
+  ],
+  [
+    ["--backend", "http://nas.home:80"],
+    '--backend "http://nas.home:80": wanted HOST:PORT, such as 127.0.0.1:3000 or nas.home:8080',
+  ],
+  [
+    ["--backend", "192.168.1.300:80"],
+    '--backend "192.168.1.300:80": wanted HOST:PORT, such as 127.0.0.1:3000 or nas.home:8080',
+  ],
   [
     ["--backend", "127.0.0.1:1", "--publish", "81:8000"],
     '--publish "81:8000": the board does not listen on 81, only on 80',
@@ -68,6 +79,13 @@ test.each([
   );
   if (typeof sentence === "string") expect(complaint).toBe(sentence);
   else expect(complaint).toMatch(sentence);
+});
+
+test("a server may be named; localhost is this computer, not the board", async () => {
+  const given = ["--backend", "nas.home:8080", "--backend", "localhost:3000"];
+  expect(await read(...given, "--check")).toContain(
+    "  backends   a nas.home:8080, b 127.0.0.1:3000\n",
+  );
 });
 
 test("--check prints a summary of the configuration, and runs nothing", async () => {

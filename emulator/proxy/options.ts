@@ -10,6 +10,7 @@ import { DOCUMENT_BYTES_MAX } from "../../firmware/src/config/document-parts.ts"
 import type { Parsed } from "../../firmware/src/config/json.ts";
 import type { Config } from "../../firmware/src/config/settings.ts";
 import { TextStore } from "../../firmware/src/config/storage.ts";
+import { ipv4OrHostName, isLocalhost } from "../../firmware/src/net/address.ts";
 import { budget } from "../../firmware/src/net/connection-budget.ts";
 import {
   type Command,
@@ -52,7 +53,7 @@ const OPTIONS = {
     value: "HOST:PORT",
     read: readServer,
     repeatable: true,
-    help: "a server of yours; then no demo backends start",
+    help: "a server of yours, by address or name; then no demo backends start",
   },
   config: { value: "FILE", help: "the configuration, instead of firmware/gateway.json" },
   check: { help: "only checks the configuration: prints a summary, or everything that is wrong" },
@@ -152,11 +153,11 @@ export async function readOptions(line: EmulateLine): Promise<Options | string> 
   if (remote !== undefined) await requireAddress("--board-address", remote.host);
   const noPty = values.pty ? cannotOpenPty() : undefined;
   if (noPty !== undefined) throw new UsageError(`--pty: ${noPty}`);
-  const backends = await Promise.all(
-    values.backend.map(async ({ host, port }) => {
-      return { address: await requireAddress(`--backend "${host}:${port}"`, host), port };
-    }),
-  );
+  // The board resolves names itself, and `localhost` would be the board.
+  const backends = values.backend.map(({ host, port }) => ({
+    address: isLocalhost(host) ? DEFAULT_HOST : host,
+    port,
+  }));
   const demo = backends.length === 0 && values.config === undefined;
   const base = readDocument(values.config, backends);
   const kind = BOARDS[values.board](values.sockets);
@@ -259,13 +260,14 @@ interface Server {
 function readServer(text: string): Server {
   const [, host, digits = ""] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
-  if (host === undefined || port < 1 || port > 65_535) {
-    throw new UsageError("wanted HOST:PORT, such as 127.0.0.1:3000");
+  const isAddress = host !== undefined && ipv4OrHostName().test(host);
+  if (!isAddress || port < 1 || port > 65_535) {
+    throw new UsageError("wanted HOST:PORT, such as 127.0.0.1:3000 or nas.home:8080");
   }
   return { host, port };
 }
 
-/** The chip dials IPv4 addresses. */
+/** The workbench connects to an IPv4 address. */
 async function requireAddress(option: string, host: string): Promise<string> {
   try {
     return (await lookup(host, { family: 4 })).address;
