@@ -1,3 +1,4 @@
+import { BoardName } from "./admin/board-name.ts";
 import { Console } from "./admin/console.ts";
 import { RunningConfig } from "./admin/running-config.ts";
 import { RuntimeApi } from "./admin/runtime-api.ts";
@@ -9,7 +10,6 @@ import type { Configuration } from "./config/config.ts";
 import { ConfigStore } from "./config/config-store.ts";
 import { DOCUMENT_BYTES_MAX, documentBytesMax } from "./config/document-parts.ts";
 import { TextStore } from "./config/storage.ts";
-import { Responder } from "./dns/responder.ts";
 import { formatLine, type Report } from "./log/event.ts";
 import { Log } from "./log/log.ts";
 import { Listeners } from "./net/listeners.ts";
@@ -83,24 +83,15 @@ export function start(
     else proxy.accept(port, connection);
   });
   const parts = { platform, proxy, store, configStore, report };
-  let responder: Responder | undefined;
-  /** The network or the configuration has changed: the board's name may have to. */
-  const advertise = () => {
-    const { network, adminPort, listeners } = proxy.config;
-    if (responder === undefined && (!platform.multicast || network.hostname === "")) return;
-    responder ??= new Responder({ platform, report, scratch: proxy.shared.scratch });
-    const texts = [`version=${VERSION}`, `build=${build ?? ""}`, `admin=${adminPort}`];
-    responder.update({ hostname: network.hostname, adminPort, port: listeners[0].port, texts });
-  };
+  const name = new BoardName(parts, build);
   const running = new RunningConfig({
     ...parts,
     listeners,
     startConfig,
     builtIn: builtIn.document,
-    changed: advertise,
+    name,
   });
-  const localName = () => responder?.name;
-  runtime = new RuntimeApi({ ...parts, log, running, build, token: given.token, localName });
+  runtime = new RuntimeApi({ ...parts, log, running, build, token: given.token, name });
   const server = new AdminServer(runtime);
 
   let listening = false;
@@ -108,17 +99,17 @@ export function start(
     const { address: ip, rssi } = link;
     proxy.online = ip !== undefined;
     if (ip === undefined) {
-      advertise();
+      name.update();
       return;
     }
-    const { hostname: name, address: fixed } = proxy.config.network;
+    const { hostname, address: fixed } = proxy.config.network;
     if (link.configure === undefined) report({ level: "I", on: "net", ip, rssi });
     else
       report({
         level: "I",
         on: "net",
         ip,
-        name: name || undefined,
+        name: hostname || undefined,
         by: addressSource(fixed),
         rssi,
       });
@@ -127,7 +118,7 @@ export function start(
       listening = true;
       running.start();
     }
-    advertise();
+    name.update();
   };
   link.watch(changed);
   changed();
@@ -135,7 +126,7 @@ export function start(
   const console = new Console(runtime);
   const flushLog = () => console.flush();
   const stop = () => {
-    responder?.stop();
+    name.stop();
     listeners.stop();
     running.stop();
     proxy.stop();

@@ -44,7 +44,7 @@ export function refusedSite(runtime: RuntimeApi, request: AdminRequest): AdminAn
 /** The names of the board with a dot: those of `adminHosts`, the one that it is given, and the one that it has. */
 function namesOf({ proxy, parts }: RuntimeApi): string[] {
   const { adminHosts, network } = proxy.config;
-  return [...adminHosts, `${network.hostname}.local`, parts.localName() ?? ""];
+  return [...adminHosts, `${network.hostname}.local`, parts.name.value ?? ""];
 }
 
 /** The answer to a request that may not change anything; `undefined` if it may. */

@@ -9,6 +9,7 @@ import type { Listeners } from "../net/listeners.ts";
 import type { Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import type { ActiveDocument, Source, StartConfig } from "./active-document.ts";
+import type { BoardName } from "./board-name.ts";
 import { CrashRecord } from "./crash-record.ts";
 import { type Outcome, refusal } from "./outcome.ts";
 import { noSocketFor, openAll, portsOf } from "./port-plan.ts";
@@ -29,8 +30,7 @@ export interface RunningConfigParts {
   readonly startConfig: StartConfig;
   /** The document that was built in. */
   readonly builtIn: object;
-  /** Called when another document is in force. */
-  readonly changed: () => void;
+  readonly name: BoardName;
 }
 
 /**
@@ -200,10 +200,10 @@ export class RunningConfig {
   }
 
   #use(active: ActiveDocument, config: Config): void {
-    const { platform, proxy, changed } = this.#parts;
+    const { platform, proxy, name } = this.#parts;
     proxy.reconfigure(config);
     platform.link.configure?.(config.network);
-    changed();
+    name.update();
     this.#active = active;
     this.#suspend();
     this.#crashes.inForce(active.source);

@@ -13,6 +13,7 @@ import {
 import { EVENT_KINDS, type Log } from "../log/log.ts";
 import { budget } from "../net/connection-budget.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
+import type { BoardName } from "./board-name.ts";
 import { type Outcome, refusal } from "./outcome.ts";
 import type { RunningConfig, RunningConfigParts } from "./running-config.ts";
 import { STATES_KEY, saveStates } from "./runtime-changes.ts";
@@ -37,8 +38,7 @@ export interface RuntimeApiParts
   readonly token: string | undefined;
   /** Which build of the firmware runs. */
   readonly build: string | undefined;
-  /** The board's name by multicast DNS, such as `hot-potato.local`; `undefined` while it has none. */
-  readonly localName: () => string | undefined;
+  readonly name: BoardName;
 }
 
 interface BackendChange {

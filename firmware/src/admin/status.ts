@@ -21,7 +21,7 @@ export function statusOf(runtime: RuntimeApi): Status {
 
 /** The state of the board, without its backends. */
 export function boardStatus({ parts, proxy, running, token }: RuntimeApi) {
-  const { platform, log, build, localName } = parts;
+  const { platform, log, build, name } = parts;
   const { clock, link, vitals } = platform;
   return {
     version: VERSION,
@@ -47,7 +47,7 @@ export function boardStatus({ parts, proxy, running, token }: RuntimeApi) {
     /** Lines that the serial port did not get, because newer ones have overwritten them. */
     logDropped: log.dropped,
     /** The board's name by multicast DNS; `null` while it has none. */
-    name: localName() ?? null,
+    name: name.value ?? null,
     ip: link.address ?? null,
     rssi: link.rssi ?? null,
     network: networkStatus(link, proxy.config.network),
