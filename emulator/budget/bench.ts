@@ -6,6 +6,7 @@ import { esp32 } from "../src/boards/esp32.ts";
 import type { BoardKind } from "../src/boards/kind.ts";
 import { profileOf } from "../src/boards/profile.ts";
 import { VirtualClock } from "../src/clock.ts";
+import { DnsServer } from "../src/dns-server.ts";
 import { type XsProgram, xsProgram } from "../xs/firmware.ts";
 import type { HeapSize } from "../xs/machine.ts";
 import type { Path } from "../xs/remote.ts";
@@ -31,6 +32,9 @@ export interface BenchOptions {
   sender?: "client" | "backend";
   /** Number of backends, of one server; one by default. */
   backends?: number;
+  /** Backends have host names, with this time to live in seconds. */
+  hasNames?: boolean;
+  ttlS?: number;
   /** Numbers of another board than that of our settings. */
   kind?: Partial<BoardKind>;
   /** The network carries multicast. */
@@ -53,6 +57,7 @@ export class Bench {
   #network: Network;
   #kind: BoardKind;
   #lines: string[] = [];
+  #dns: DnsServer;
 
   constructor(
     serve: (socket: MockSocket) => void,
@@ -64,6 +69,8 @@ export class Bench {
       heap = ROOMY,
       sender = "client",
       backends = 1,
+      hasNames = false,
+      ttlS,
       kind = {},
       multicast = false,
     }: BenchOptions = {},
@@ -79,10 +86,13 @@ export class Bench {
     const random = seeded(1);
     this.#network = new Network({ clock: this.clock, latencyMs: 0, random });
     const host = this.#network.host("board", profileOf(this.#kind));
+    const dns = this.#network.host("dns");
+    this.#dns = new DnsServer({ clock: this.clock, host: dns });
     this.board = new Board({
       kind: this.#kind,
       clock: this.clock,
       wire: host,
+      dnsServers: hasNames ? [dns.address] : [],
       random,
       multicast,
       onLine: line => this.#lines.push(line),
@@ -95,9 +105,10 @@ export class Bench {
       serve(socket);
     };
     const places = Array.from({ length: backends }, (_, i) => ({
-      address: backend.address,
+      address: hasNames ? `backend-${i}.home` : backend.address,
       port: BACKEND_PORT + i,
     }));
+    if (hasNames) for (const { address } of places) this.#dns.set(address, [backend.address], ttlS);
     for (const { port } of places)
       backend.createServer({ allowHalfOpen: true }, accept).listen(port);
     this.program = xsProgram(
@@ -125,6 +136,11 @@ export class Bench {
   /** Sessions that the proxy has. */
   get sessions(): number {
     return this.look(["proxy", "sessions"]) as number;
+  }
+
+  /** Questions that the DNS server has received. */
+  get questions(): number {
+    return this.#dns.asked.length;
   }
 
   /** The value at `path` in the running app, or, with arguments, what it returns. */

@@ -9,6 +9,7 @@ import { hostile } from "./hostile.ts";
 import type { InstructionCount } from "./instructions.ts";
 import { names } from "./names.ts";
 import { picks } from "./picks.ts";
+import { hostNames, questions } from "./resolving.ts";
 import { heap, leftovers, requests, sessions, standing } from "./sessions.ts";
 import { stack } from "./stack.ts";
 
@@ -26,6 +27,8 @@ const MEASURES: readonly Measure[] = [
   standing,
   leftovers,
   names,
+  questions,
+  hostNames,
   stack,
   code,
   modules,

@@ -482,15 +482,6 @@ export class MessageWriter {
 const ZERO = 48;
 const NINE = 57;
 
-/** True if both are the same name. */
-export function isSameName(one: string, other: string): boolean {
-  if (one.length !== other.length) return false;
-  for (let at = 0; at < one.length; at++) {
-    if (lower(one.charCodeAt(at)) !== lower(other.charCodeAt(at))) return false;
-  }
-  return true;
-}
-
 /** An ASCII letter in lower case; any other byte as it is. */
 function lower(code: number): number {
   return code >= 65 && code <= 90 ? code + 32 : code;

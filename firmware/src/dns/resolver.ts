@@ -10,7 +10,6 @@ import {
   FLAG_RESPONSE,
   FLAG_TRUNCATED,
   HEADER_BYTES,
-  isSameName,
   MessageReader,
   MessageWriter,
   NAME_BYTES_MAX,
@@ -58,7 +57,7 @@ export const TTL_MAX_MS = 300_000;
  * Time for an answer to each query of a question: then the next server is asked, behind the last one the first one again. So of
  * more than three servers the others are not asked, as with resolv.conf (MAXNS).
  */
-const ANSWER_TIMEOUTS_MS = [1_000, 1_000, 2_000];
+const ANSWER_TIMEOUTS_MS = Object.freeze([1_000, 1_000, 2_000]);
 
 /** Aliases that lead from a name to its addresses; servers follow 8 to 16. */
 const ALIASES_MAX = 8;
@@ -87,7 +86,7 @@ interface Question {
 }
 
 interface ResolverParts {
-  readonly platform: Pick<Platform, "UDP" | "clock" | "link" | "random">;
+  readonly platform: Pick<Platform, "UDP" | "clock" | "link" | "random" | "putTexts">;
   readonly report: Report;
   /** IPv4 addresses of the DNS servers, the preferred one first. Called for each question. */
   servers(): readonly string[];
@@ -100,6 +99,8 @@ interface ResolverParts {
  * An answer is believed if a server sends it that was asked, to the random port and with the random id of the question, and it
  * repeats the question (RFC 5452). Any host of the network may answer a question of multicast DNS, from that protocol's port.
  * What is not believed changes nothing: the question goes on.
+ *
+ * Methods are `private` and not `#`: on XS each of those takes a slot of every object.
  */
 export class Resolver {
   #parts: ResolverParts;
@@ -131,147 +132,147 @@ export class Resolver {
       return this.#parts.platform.clock.after(0, () => done({ failure: "timeout" }));
     }
     questions.push(question);
-    if (questions.length === 1) this.#begin();
-    return () => this.#cancel(question);
+    if (questions.length === 1) this.begin();
+    return () => this.cancel(question);
   }
 
   /** Drops every question. */
   stop(): void {
     this.#questions = [];
-    this.#release();
+    this.release();
   }
 
-  #cancel(question: Question): void {
+  private cancel(question: Question): void {
     const at = this.#questions.indexOf(question);
     if (at < 0) return;
     this.#questions.splice(at, 1);
     if (at > 0) return;
-    this.#release();
-    if (this.#questions.length > 0) this.#begin();
+    this.release();
+    if (this.#questions.length > 0) this.begin();
   }
 
   /** Begins with the first question, in the next turn: no answer comes before `resolve` has returned. */
-  #begin(): void {
-    this.#timer = this.#parts.platform.clock.after(0, () => this.#ask());
+  private begin(): void {
+    this.#timer = this.#parts.platform.clock.after(0, () => this.ask());
   }
 
-  #ask(): void {
+  private ask(): void {
     const { name } = this.#questions[0];
     this.#isLocal = isLocal(name);
     this.#servers = this.#isLocal ? [MDNS_GROUP] : this.#parts.servers();
     this.#sent = 0;
     this.#failure = "timeout";
     if (this.#servers.length === 0 || this.#parts.platform.UDP === undefined) {
-      this.#finish({ failure: "no-server" });
-    } else if (this.#writeQuery(name)) this.#send();
-    else this.#finish({ failure: "no-such-name" });
+      this.finish({ failure: "no-server" });
+    } else if (this.writeQuery(name)) this.send();
+    else this.finish({ failure: "no-such-name" });
   }
 
   /** False: no host can have this name. */
-  #writeQuery(name: string): boolean {
+  private writeQuery(name: string): boolean {
     if (name.length > NAME_BYTES_MAX) return false;
-    this.#id = this.#random(0x10000);
+    this.#id = this.random(0x10000);
     this.#query = new Uint8Array(name.length + QUERY_OVERHEAD_BYTES);
-    const query = new MessageWriter(this.#query);
+    const query = new MessageWriter(this.#query, this.#parts.platform.putTexts);
     query.begin(this.#id, this.#isLocal ? 0 : FLAG_RECURSION_DESIRED);
     return query.question(name, TYPE_A, this.#isLocal ? CLASS_TOP_BIT : 0);
   }
 
   /** Sends the query to the next server; ends the question behind the last one. */
-  #send(): void {
+  private send(): void {
     const { clock, link } = this.#parts.platform;
     this.#timer?.();
     if (link.address === undefined) {
-      this.#finish({ failure: "no-network" });
+      this.finish({ failure: "no-network" });
       return;
     }
     if (this.#sent === ANSWER_TIMEOUTS_MS.length) {
-      this.#finish({ failure: this.#failure });
+      this.finish({ failure: this.#failure });
       return;
     }
     const timeoutMs = ANSWER_TIMEOUTS_MS[this.#sent];
     this.#server = this.#servers[this.#sent % this.#servers.length];
     this.#sent++;
     try {
-      this.#socket ??= this.#open();
+      this.#socket ??= this.open();
       this.#socket.write(this.#query, this.#server, this.#isLocal ? MDNS_PORT : DNS_PORT);
     } catch {
       // The port is in use, or memory is short, or the network is lost: as if the query had been lost on its way.
     }
-    this.#timer = clock.after(timeoutMs, () => this.#send());
+    this.#timer = clock.after(timeoutMs, () => this.send());
   }
 
   /** On a port of its own, as stacks count theirs up. */
-  #open(): UDPSocket {
+  private open(): UDPSocket {
     return new this.#parts.platform.UDP!({
-      port: DYNAMIC_PORT_MIN + this.#random(DYNAMIC_PORTS),
+      port: DYNAMIC_PORT_MIN + this.random(DYNAMIC_PORTS),
       ...(this.#isLocal && { timeToLive: MDNS_TIME_TO_LIVE }),
-      onReadable: () => this.#readAll(),
+      onReadable: () => this.readAll(),
     });
   }
 
-  #random(below: number): number {
+  private random(below: number): number {
     return Math.floor(this.#parts.platform.random() * below);
   }
 
-  #readAll(): void {
+  private readAll(): void {
     // An answer closes the socket.
     for (let datagram = this.#socket?.read(); datagram; datagram = this.#socket?.read()) {
-      if (this.#mayAnswer(datagram)) this.#read(new Uint8Array(datagram), datagram.address);
+      if (this.mayAnswer(datagram)) this.read(new Uint8Array(datagram), datagram.address);
     }
   }
 
   /** A server that was asked has sent it. */
-  #mayAnswer({ address, port }: Datagram): boolean {
+  private mayAnswer({ address, port }: Datagram): boolean {
     if (this.#isLocal) return port === MDNS_PORT;
     const server = this.#servers.indexOf(address);
     return port === DNS_PORT && server >= 0 && server < this.#sent;
   }
 
-  #read(bytes: Uint8Array, from: string): void {
+  private read(bytes: Uint8Array, from: string): void {
     const reader = this.#reader;
     if (!openAsFarAsWhole(reader, bytes)) {
       this.#failure = "malformed";
       return;
     }
     if ((reader.flags & FLAG_RESPONSE) === 0) return;
-    if (this.#isLocal) this.#readLocal();
-    else this.#readAnswer(from);
+    if (this.#isLocal) this.readLocal();
+    else this.readAnswer(from);
   }
 
-  #readAnswer(from: string): void {
+  private readAnswer(from: string): void {
     const reader = this.#reader;
     const { name } = this.#questions[0];
     if (reader.id !== this.#id || !asks(reader, name)) return;
     const code = reader.flags & RESPONSE_CODE_MASK;
     const result = code === NO_ERROR ? addressesOf(reader, name) : undefined;
-    if (result !== undefined) this.#finish(result);
-    else if (reader.flags & FLAG_TRUNCATED) this.#next(from, "malformed");
-    else if (code === NO_ERROR || code === NAME_ERROR) this.#finish({ failure: "no-such-name" });
-    else this.#next(from, "refused");
+    if (result !== undefined) this.finish(result);
+    else if (reader.flags & FLAG_TRUNCATED) this.next(from, "malformed");
+    else if (code === NO_ERROR || code === NAME_ERROR) this.finish({ failure: "no-such-name" });
+    else this.next(from, "refused");
   }
 
   /** A responder repeats the id, and the question (RFC 6762 6.7); some do neither. */
-  #readLocal(): void {
+  private readLocal(): void {
     const reader = this.#reader;
     if (reader.id !== this.#id && reader.id !== 0) return;
     const result = addressesOf(reader, this.#questions[0].name);
-    if (result !== undefined) this.#finish(result);
+    if (result !== undefined) this.finish(result);
   }
 
   /** The server does not help: asks the next one, if it was not asked already. */
-  #next(from: string, failure: ResolveFailure): void {
+  private next(from: string, failure: ResolveFailure): void {
     this.#failure = failure;
-    if (from === this.#server) this.#send();
+    if (from === this.#server) this.send();
   }
 
   /** Answers the first question, and all others of the same name. */
-  #finish(result: Resolved): void {
-    this.#release();
+  private finish(result: Resolved): void {
+    this.release();
     const { name } = this.#questions[0];
-    const answered = this.#questions.filter(each => isSameName(each.name, name));
-    this.#questions = this.#questions.filter(each => !isSameName(each.name, name));
-    if (this.#questions.length > 0) this.#begin();
+    const answered = this.#questions.filter(each => each.name === name);
+    this.#questions = this.#questions.filter(each => each.name !== name);
+    if (this.#questions.length > 0) this.begin();
     for (const { done } of answered) {
       try {
         done(result);
@@ -282,7 +283,7 @@ export class Resolver {
     }
   }
 
-  #release(): void {
+  private release(): void {
     this.#timer?.();
     this.#timer = undefined;
     this.#socket?.close();
@@ -291,7 +292,7 @@ export class Resolver {
 }
 
 function isLocal(name: string): boolean {
-  return isSameName(name.slice(-MDNS_SUFFIX.length), MDNS_SUFFIX);
+  return name.slice(-MDNS_SUFFIX.length).toLowerCase() === MDNS_SUFFIX;
 }
 
 /** Opens a message; one that says that it was truncated may end within a record. */
