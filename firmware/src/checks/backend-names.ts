@@ -34,14 +34,14 @@ export class BackendNames {
   constructor(parts: BackendNamesParts, hosts: readonly HostName[]) {
     this.#parts = parts;
     this.#hosts = hosts;
-    const onDue = () => this.#schedule();
+    const onDue = () => this.schedule();
     for (const host of hosts) host.onDue = onDue;
   }
 
   /** The network is up. */
   resume(): void {
     this.#paused = false;
-    this.#schedule();
+    this.schedule();
   }
 
   /** The network is down: when it is back, all names are asked for first, because it may be another one. */
@@ -59,7 +59,7 @@ export class BackendNames {
   }
 
   /** Sets the timer for the name that is due next. */
-  #schedule(): void {
+  private schedule(): void {
     if (this.#paused || this.#question !== undefined) return;
     const { clock } = this.#parts;
     let next = this.#hosts[0];
@@ -70,22 +70,22 @@ export class BackendNames {
       this.#question = this.#parts.resolver.resolve(next.name, result => {
         this.#question = undefined;
         try {
-          this.#answered(next, result);
+          this.answered(next, result);
         } finally {
-          this.#schedule();
+          this.schedule();
         }
       });
     });
   }
 
-  #answered(host: HostName, result: Resolved): void {
+  private answered(host: HostName, result: Resolved): void {
     const nowMs = this.#parts.clock.now();
     if ("failure" in result) {
       const isFirst = host.failures++ === 0;
       host.failuresTotal++;
       host.failure = result.failure;
       host.dueMs = nowMs + Math.min(RETRY_MIN_MS * 2 ** (host.failures - 1), RETRY_MAX_MS);
-      if (isFirst) this.#reportFailure(host, result.failure);
+      if (isFirst) this.reportFailure(host, result.failure);
       return;
     }
     const { addresses, ttlMs } = result;
@@ -97,10 +97,10 @@ export class BackendNames {
     host.resolvedAtMs = nowMs;
     host.dueMs = nowMs + ttlMs;
     if (!isSame) host.addresses = addresses;
-    if (!isSame || wasFailing) this.#reportAddresses(host, ttlMs, before.length === 0);
+    if (!isSame || wasFailing) this.reportAddresses(host, ttlMs, before.length === 0);
   }
 
-  #reportFailure(host: HostName, why: string): void {
+  private reportFailure(host: HostName, why: string): void {
     const { report, pool, checks } = this.#parts;
     const addresses = host.isUnresolved ? undefined : host.addresses.join();
     for (const backend of pool.backends) {
@@ -119,7 +119,7 @@ export class BackendNames {
     }
   }
 
-  #reportAddresses(host: HostName, ttlMs: number, areFirst: boolean): void {
+  private reportAddresses(host: HostName, ttlMs: number, areFirst: boolean): void {
     const { report, pool, checks, idle } = this.#parts;
     const addresses = host.addresses.join();
     const ttl = Math.round(ttlMs / 1000);

@@ -93,11 +93,11 @@ export class Probe implements EndpointOwner {
     this.#walk = backend.host === undefined ? undefined : new AddressWalk(backend);
     const { timeoutMs } = backend.settings.health;
     this.#endMs = context.platform.clock.now() + timeoutMs;
-    this.#open(timeoutMs);
+    this.open(timeoutMs);
   }
 
   /** Opens a connection to the backend, or to the current one of its addresses, within the `leftMs` of the check. */
-  #open(leftMs: number): void {
+  private open(leftMs: number): void {
     const { platform } = this.#context;
     const { clock } = platform;
     const walk = this.#walk;
@@ -105,29 +105,29 @@ export class Probe implements EndpointOwner {
       const peer = walk === undefined ? this.#backend.settings : walk.peer;
       this.#endpoint = new Endpoint(platform, peer, this);
       const ms = walk === undefined ? leftMs : walk.shareOf(leftMs);
-      this.#timeout = clock.after(ms, () => this.#expired());
+      this.#timeout = clock.after(ms, () => this.expired());
     } catch {
       // The board has no free socket, or no network.
       this.#timeout = clock.after(0, () => this.#finish(undefined));
     }
   }
 
-  #expired(): void {
+  private expired(): void {
     const { clock } = this.#context.platform;
     const leftMs = this.#endMs - clock.now();
-    if (this.#layer === "L4") this.#notConnected("L4TOUT");
+    if (this.#layer === "L4") this.notConnected("L4TOUT");
     else if (leftMs <= 0) this.#finish(`${this.#layer}TOUT`);
     // One of several addresses has accepted in its share of the time.
-    else this.#timeout = clock.after(leftMs, () => this.#expired());
+    else this.#timeout = clock.after(leftMs, () => this.expired());
   }
 
   /** Tries the next address of the backend; false if none or no time is left. */
-  #opensNext(): boolean {
+  private opensNext(): boolean {
     const leftMs = this.#endMs - this.#context.platform.clock.now();
     if (leftMs <= 0 || this.#walk?.next() !== true) return false;
     this.#timeout?.();
     this.#endpoint?.close();
-    this.#open(leftMs);
+    this.open(leftMs);
     return true;
   }
 
@@ -153,7 +153,7 @@ export class Probe implements EndpointOwner {
   #closed({ failure }: Endpoint): void {
     if (failure === undefined) this.#body?.closed();
     if (failure === "memory") this.#finish(undefined);
-    else if (this.#layer === "L4") this.#notConnected(failure === "timeout" ? "L4TOUT" : "L4CON");
+    else if (this.#layer === "L4") this.notConnected(failure === "timeout" ? "L4TOUT" : "L4CON");
     else if (this.#body?.done) this.#judgeBody();
     else this.#finish(`${this.#layer}RSP`);
   }
@@ -164,8 +164,8 @@ export class Probe implements EndpointOwner {
     return this.#answer === undefined ? "L4" : "L6";
   }
 
-  #notConnected(code: CheckCode): void {
-    if (!this.#opensNext()) this.#finish(code);
+  private notConnected(code: CheckCode): void {
+    if (!this.opensNext()) this.#finish(code);
   }
 
   failed(error: unknown): void {

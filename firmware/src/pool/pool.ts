@@ -32,13 +32,13 @@ export class Pool {
       return new Backend(index, own, this.#shared.changes, same, moved);
     });
     for (const backend of this.backends) {
-      if (isHostName(backend.settings.address)) this.#resolves(backend, before);
+      if (isHostName(backend.settings.address)) this.resolves(backend, before);
     }
     this.queue = before?.queue ?? new BackendQueue(parts.clock);
   }
 
   /** Gives `backend` its host name, with the addresses that it has already from another backend or configuration. */
-  #resolves(backend: Backend, before: Pool | undefined): void {
+  private resolves(backend: Backend, before: Pool | undefined): void {
     const name = backend.settings.address.toLowerCase();
     this.hosts ??= [];
     let host = this.hosts.find(known => known.name === name);
