@@ -3,6 +3,7 @@ import type { BoardKind } from "../../emulator/src/boards/kind.ts";
 import { type Status, statusOf } from "../../firmware/src/admin/status.ts";
 import { EmulatedLab, ENGINE } from "./emulated-lab.ts";
 import { leaks } from "./leaks.ts";
+import { MdnsPeer } from "./mdns-peer.ts";
 import type { Computer, GatewayDocument, Leftovers, Need, Target, TestBed } from "./target.ts";
 
 /** Longer than any of the proxy's time-outs: such time passes as fast as the computer can. */
@@ -16,14 +17,14 @@ const BACKEND_PORT = 8080;
 
 /** An emulated board on a simulated network, in virtual time. The same seed plays the same. */
 export function memoryTarget({ seed = 1, kind = mendedBoard() } = {}): Target {
-  const offers: Need[] = ["simulated-network", "dns", "reset"];
+  const offers: Need[] = ["simulated-network", "dns", "reset", "dhcp"];
   if (ENGINE === "node") offers.push("status"); // an engine behind a pipe shows nothing of the program's insides
   if (kind.sockets === "own") offers.push("half-close");
   return {
     name: "memory",
     offers,
     patienceMs: PATIENCE_MS,
-    setUp: onLine => new MemoryTestBed(kind, seed, onLine),
+    setUp: (onLine, needs = []) => new MemoryTestBed(kind, seed, onLine, needs.includes("dhcp")),
   };
 }
 
@@ -34,9 +35,11 @@ class MemoryTestBed implements TestBed {
   #ready = () => {};
   #alarms = 0;
 
-  constructor(kind: BoardKind, seed: number, onLine: (line: string) => void) {
+  constructor(kind: BoardKind, seed: number, onLine: (line: string) => void, hasDhcp: boolean) {
     this.#bench = new EmulatedLab(kind, {
       seed,
+      dhcp: hasDhcp,
+      multicast: hasDhcp,
       onLine: line => {
         onLine(line);
         if (line.includes(" proxy: ready ")) this.#ready();
@@ -77,6 +80,23 @@ class MemoryTestBed implements TestBed {
 
   wifiDrop(ms: number): void {
     this.#bench.wifiDrop(ms);
+  }
+
+  renewLease(address: string): void {
+    this.#bench.renewAddress(address);
+  }
+
+  resolve(name: string): Promise<string> {
+    return new Promise(resolve => {
+      const peer = new MdnsPeer(this.network, `resolver of ${name} ${this.clock.now()}`);
+      peer.ask(name, "A");
+      const look = () => {
+        const [address] = peer.addressesOf(name);
+        if (address === undefined) this.clock.after(POLL_MS, look);
+        else resolve(address);
+      };
+      look();
+    });
   }
 
   /** Rings alarm after alarm; between two of them all that can go on in Node goes on. */

@@ -33,7 +33,7 @@ export async function play(
     return { skipped: `${target.name} has no ${lacking.join(" and no ").replaceAll("-", " ")}` };
 
   let journal: Journal | undefined;
-  const testBed = target.setUp(line => journal?.line(line));
+  const testBed = target.setUp(line => journal?.line(line), scenario.needs);
   journal = new Journal(testBed.clock, onNote);
   const lab = new ScenarioLab(testBed, journal, scenario);
   try {

@@ -53,6 +53,14 @@ export class ScenarioLab {
       this.#testBed.wifiDrop!(ms);
     },
   };
+  readonly dhcp = {
+    /** The lease of the board is due, and the DHCP server gives it another address. Needs "dhcp". */
+    renew: (address: string): void => {
+      this.#use("dhcp");
+      this.#note(`DHCP gives the board ${address}`);
+      this.#testBed.renewLease!(address);
+    },
+  };
   /** Measurements that were recorded. */
   readonly measured = new Set<string>();
   #testBed: TestBed;
@@ -105,8 +113,8 @@ export class ScenarioLab {
     return this.#testBed.dns!;
   }
 
-  /** A client with its own connection, on this host where the target has several. */
-  client(host = "client"): Client {
+  /** A client with its own connection, on this host where the target has several, that finds the board at this address. */
+  client(host = "client", boardAddress?: string): Client {
     const { net, address } = this.#testBed.computer(host);
     const client = new Client({
       name: `${host} ${this.#clients.length + 1}`,
@@ -114,10 +122,21 @@ export class ScenarioLab {
       address,
       clock: this.#testBed.clock,
       journal: this.#journal,
-      server: () => this.#testBed.proxyAddress,
+      server: () => {
+        const { host, port } = this.#testBed.proxyAddress;
+        return { host: boardAddress ?? host, port };
+      },
     });
     this.#clients.push(client);
     return client;
+  }
+
+  /** The address that multicast DNS has for a name. Needs "dhcp". */
+  resolve(name: string): Promise<string> {
+    this.#use("dhcp");
+    return this.#journal.waiting(`the address of ${name}`, (resolve, reject) => {
+      this.#testBed.resolve!(name).then(resolve, reject);
+    });
   }
 
   clients(count: number): Client[] {

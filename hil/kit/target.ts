@@ -17,6 +17,7 @@ import type { Status } from "../../firmware/src/admin/status.ts";
  * - `reset`: the board can be reset
  * - `status`: the board's counters
  * - `serial`: commands can be sent to the board's console
+ * - `dhcp`: the DHCP server of the board's network, in which the board has a name by multicast DNS
  * - `budgets`: measurements can be recorded, and have limits
  */
 export type Need =
@@ -26,6 +27,7 @@ export type Need =
   | "reset"
   | "status"
   | "serial"
+  | "dhcp"
   | "budgets";
 
 /** A place to play scenarios: an emulated board in memory, a board on a serial port. */
@@ -35,8 +37,8 @@ export interface Target {
   readonly offers: readonly Need[];
   /** Limit of a scenario, in the target's time. */
   readonly patienceMs: number;
-  /** A test bed for one scenario. `onLine` is called with each line of the board's console. */
-  setUp(onLine: (line: string) => void): TestBed;
+  /** A test bed for one scenario with these needs. `onLine` is called with each line of the board's console. */
+  setUp(onLine: (line: string) => void, needs?: readonly Need[]): TestBed;
 }
 
 /** The parts of a configuration document that a target reads. */
@@ -101,6 +103,10 @@ export interface TestBed {
   readonly dns?: DnsServer;
   /** Drops the board's Wi-Fi for `ms`. */
   wifiDrop?(ms: number): void;
+  /** The DHCP server refuses to renew the board's lease, which is due now, and gives it another address. */
+  renewLease?(address: string): void;
+  /** Asks for a name by multicast DNS; resolves with the address of the first answer. */
+  resolve?(name: string): Promise<string>;
   /** The board's counters, as on its admin port. */
   status?(): Promise<Status>;
   /** Sends a command to the board's console; resolves with the lines of its answer. */
