@@ -8,7 +8,7 @@ import type { Link } from "../../firmware/src/platform.ts";
 import { abortLine } from "../../firmware/src/text/exception.ts";
 import { Board, type BoardOptions, type Firmware } from "../src/board.ts";
 import { esp32 } from "../src/boards/esp32.ts";
-import type { BoardKind, SocketKind } from "../src/boards/kind.ts";
+import type { BoardKind, LinkKind, SocketKind } from "../src/boards/kind.ts";
 import { RealClock } from "../src/clock.ts";
 import { computerWire, SERVICES_ADDRESS } from "../src/io/computer-wire.ts";
 import type { BoardPlatform, WiFiClass } from "../src/platform.ts";
@@ -132,19 +132,31 @@ export function configurationOf(document: object): Configuration {
 /** Places of the event queue that the SDK's sockets need: each of a board's connections may have several events in it. */
 const SDK_EVENTS_MAX = 128;
 
+/** The manifest and the settings of ESP-IDF that the firmware for a board has. */
+export function buildFiles(link: LinkKind): { sdkconfig: string; manifest: string } {
+  const read = (name: string) =>
+    readFileSync(new URL(`../../firmware/${name}`, import.meta.url), "utf8");
+  const manifest = read("manifest.json");
+  if (link === "wifi") return { sdkconfig: read("sdkconfig/sdkconfig.defaults"), manifest };
+  const { creation, config } = JSON.parse(read("manifest-ethernet.json"));
+  const common = JSON.parse(manifest);
+  const merged = { ...common, creation, config: { ...common.config, ...config } };
+  const sdkconfig = read("sdkconfig/ethernet/sdkconfig.defaults");
+  return { sdkconfig, manifest: JSON.stringify(merged) };
+}
+
 /**
  * An ESP32 with our build settings, and the sockets that the firmware brings, or those of the SDK. The manifest's event queue is that
  * for the former.
  */
-export function ourBoard(sockets: SocketKind = "own"): BoardKind {
-  const read = (name: string) =>
-    readFileSync(new URL(`../../firmware/${name}`, import.meta.url), "utf8");
-  const kind = esp32({
-    sdkconfig: read("sdkconfig/sdkconfig.defaults"),
-    manifest: read("manifest.json"),
-    sockets,
-  });
+export function ourBoard(sockets: SocketKind = "own", link: LinkKind = "wifi"): BoardKind {
+  const kind = esp32({ ...buildFiles(link), sockets, link });
   return sockets === "sdk" ? { ...kind, eventQueueLength: SDK_EVENTS_MAX } : kind;
+}
+
+/** A WT32-ETH01 with our build settings. */
+export function ourEthernetBoard(sockets: SocketKind = "own"): BoardKind {
+  return ourBoard(sockets, "ethernet");
 }
 
 /**

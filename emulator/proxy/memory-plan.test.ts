@@ -15,8 +15,11 @@ import {
   fixedLines,
   SLOT_BYTES,
 } from "../src/boards/chip-memory.ts";
-import { esp32, queueLength, settingsOf } from "../src/boards/esp32.ts";
+import { queueLength, settingsOf } from "../src/boards/esp32.ts";
+import type { LinkKind } from "../src/boards/kind.ts";
+import { buildFiles, ourBoard } from "./firmware-board.ts";
 import {
+  framesOf,
   oneWaySessionBytes,
   ordinaryBytes,
   planTable,
@@ -30,13 +33,7 @@ import {
 const read = (file: string) =>
   readFileSync(new URL(`../../firmware/${file}`, import.meta.url), "utf8");
 
-const SDKCONFIG = read("sdkconfig/sdkconfig.defaults");
-const MANIFEST = JSON.parse(read("manifest.json"));
 const BUDGETS = JSON.parse(read("budgets.json"));
-const SET = settingsOf(SDKCONFIG);
-const XS = creationOf(MANIFEST.creation);
-const LINES = fixedLines(SET, XS, queueLength(MANIFEST));
-const HEAP_BYTES = connectionHeapBytes(LINES);
 
 function configuration() {
   const outcome = readConfig(JSON.parse(read("gateway.json")));
@@ -44,26 +41,58 @@ function configuration() {
   return outcome;
 }
 
-const { connectionsMax } = MANIFEST.config;
-const { sessionsMax, queueMax } = budget(connectionsMax, configuration().config);
-const SHARING = {
-  connectionsMax: connectionsMax - LISTENING_SOCKETS_MAX,
-  served: sessionsMax,
-  waiting: queueMax + REFUSALS_MAX,
-  reserveBytes: MEMORY_RESERVE_BYTES,
-};
+/** The plan of the board with this link. */
+function planOf(link: LinkKind) {
+  const { sdkconfig, manifest: text } = buildFiles(link);
+  const manifest = JSON.parse(text);
+  const set = settingsOf(sdkconfig);
+  const xs = creationOf(manifest.creation);
+  const eventQueue = queueLength(manifest);
+  const lines = fixedLines(set, xs, eventQueue, link);
+  const { connectionsMax } = manifest.config;
+  const { sessionsMax, queueMax } = budget(connectionsMax, configuration().config);
+  const sharing = {
+    connectionsMax: connectionsMax - LISTENING_SOCKETS_MAX,
+    served: sessionsMax,
+    waiting: queueMax + REFUSALS_MAX,
+    reserveBytes: MEMORY_RESERVE_BYTES,
+    frames: framesOf(set, link),
+  };
+  const heapBytes = connectionHeapBytes(lines);
+  const carried = (sessionBytes: number) => sessionsCarried(sessionBytes, heapBytes, sharing);
+  return {
+    ...{ link, set, xs, eventQueue, lines, sharing, heapBytes, sessionsMax },
+    oneWay: carried(oneWaySessionBytes(set)),
+    stuck: carried(stuckSessionBytes(set)),
+  };
+}
+
+const WIFI = planOf("wifi");
+const ETHERNET = planOf("ethernet");
+const { set: SET, xs: XS, lines: LINES, sharing: SHARING, sessionsMax } = WIFI;
+
+/** The tables of a chapter of the README. */
+function tableOf(heading: string): { text: string; table: string } {
+  const readme = read("README.md");
+  const [, rest] = readme.split(`\n${heading}\n`);
+  const [text] = rest.split(/\n##+ /);
+  return {
+    text,
+    table: text
+      .split("\n")
+      .filter(line => line.startsWith("|"))
+      .join("\n"),
+  };
+}
 
 test("there are as many listening sockets as lwIP has", () => {
   expect(LISTENING_SOCKETS_MAX).toBe(SET.LWIP_MAX_LISTENING_TCP);
 });
 
 test("the plan in the README is the computed one", () => {
-  const readme = read("README.md");
-  const plan = readme.slice(readme.indexOf("## Memory plan"));
-  const table = plan.split("\n").filter(line => line.startsWith("|"));
-  expect(table.join("\n")).toBe(planTable(SET, LINES, SHARING));
-  const stuck = sessionsCarried(stuckSessionBytes(SET), HEAP_BYTES, SHARING);
-  const oneWay = sessionsCarried(oneWaySessionBytes(SET), HEAP_BYTES, SHARING);
+  const { text: plan, table } = tableOf("## Memory plan");
+  expect(table).toBe(planTable(SET, LINES, SHARING));
+  const { stuck, oneWay } = WIFI;
   const needed = Math.round((sessionsMax * stuckSessionBytes(SET)) / 1024);
   expect(plan).toContain(`**${sessionsMax} sessions** whose peers read`);
   expect(plan).toContain(`**${oneWay} sessions** are supported when all of them download`);
@@ -80,18 +109,31 @@ test("the plan in the README is the computed one", () => {
   expect(plan).toContain(`less than ${(MEMORY_SHED_BYTES / 1024).toFixed(0)} KB\n`);
 });
 
-test("sixteen sessions are carried when their peers read, with every other connection beside them", () => {
-  expect(sessionsMax).toBeGreaterThanOrEqual(16);
-  expect(ordinaryBytes(SET, SHARING)).toBeLessThan(HEAP_BYTES - MEMORY_RESERVE_BYTES);
+test("the plan of the board with Ethernet is the computed one", () => {
+  const { text, table } = tableOf("### With Ethernet");
+  expect(table).toBe(planTable(ETHERNET.set, ETHERNET.lines, ETHERNET.sharing));
+  const { stuck, oneWay, sessionsMax: all } = ETHERNET;
+  expect(text).toContain(
+    `**${all} sessions** whose peers read, ${oneWay} whose readers are slow, ${stuck} whose`,
+  );
 });
 
-test("eight are carried when all of them have a slow reader, four when no client reads", () => {
-  expect(sessionsCarried(oneWaySessionBytes(SET), HEAP_BYTES, SHARING)).toBeGreaterThanOrEqual(8);
-  expect(sessionsCarried(stuckSessionBytes(SET), HEAP_BYTES, SHARING)).toBeGreaterThanOrEqual(4);
-});
+test.each([
+  { plan: WIFI, least: { all: 16, oneWay: 8, stuck: 4 } },
+  { plan: ETHERNET, least: { all: 24, oneWay: 12, stuck: 7 } },
+])(
+  "with $plan.link $least.all sessions are carried when their peers read, with every other connection beside them; $least.oneWay with slow readers; $least.stuck when no client reads",
+  ({ plan, least }) => {
+    expect(plan.sessionsMax).toBeGreaterThanOrEqual(least.all);
+    const ordinary = ordinaryBytes(plan.set, plan.sharing);
+    expect(ordinary).toBeLessThan(plan.heapBytes - MEMORY_RESERVE_BYTES);
+    expect(plan.oneWay).toBeGreaterThanOrEqual(least.oneWay);
+    expect(plan.stuck).toBeGreaterThanOrEqual(least.stuck);
+  },
+);
 
 test("sixteen sessions whose peers do not read exceed what an XS without any would leave: hence the shedding", () => {
-  const atRest = fixedLines(SET, { ...XS, ...xsAtRest(BUDGETS) }, queueLength(MANIFEST));
+  const atRest = fixedLines(SET, { ...XS, ...xsAtRest(BUDGETS) }, WIFI.eventQueue);
   const smallest = { ...SET, LWIP_TCP_WND_DEFAULT: 2440, LWIP_TCP_SND_BUF_DEFAULT: 2440 };
   expect(16 * stuckSessionBytes(SET)).toBeGreaterThan(connectionHeapBytes(atRest));
   expect(16 * stuckSessionBytes(smallest)).toBeGreaterThan(connectionHeapBytes(atRest));
@@ -101,14 +143,19 @@ test("the proxy knows what a session can hold: buffers full of small pieces", ()
   expect(SESSION_BYTES_MAX).toBe(stuckSessionBytes(SET, smallPieces(SET)));
 });
 
-test("XS carries every session that the board admits, by the measured bytes", () => {
-  const need = xsNeed(BUDGETS, SHARING);
-  expect(need.slots).toBeLessThanOrEqual(XS.slots);
-  expect(need.chunkBytes).toBeLessThanOrEqual(XS.chunkBytes);
-  expect(need.stackSlots).toBeLessThanOrEqual(XS.stackSlots);
-});
+test.each([WIFI, ETHERNET])(
+  "with $link XS carries every session that the board admits, by the measured bytes",
+  ({ xs, sharing }) => {
+    const need = xsNeed(BUDGETS, sharing);
+    expect(need.slots).toBeLessThanOrEqual(xs.slots);
+    expect(need.chunkBytes).toBeLessThanOrEqual(xs.chunkBytes);
+    expect(need.stackSlots).toBeLessThanOrEqual(xs.stackSlots);
+  },
+);
 
-test("the emulated board has the heap of the plan", () => {
-  const kind = esp32({ sdkconfig: SDKCONFIG, manifest: read("manifest.json") });
-  expect(kind.heapBytes).toBe(HEAP_BYTES);
-});
+test.each([WIFI, ETHERNET])(
+  "with $link the emulated board has the heap of the plan",
+  ({ link, heapBytes }) => {
+    expect(ourBoard("own", link).heapBytes).toBe(heapBytes);
+  },
+);

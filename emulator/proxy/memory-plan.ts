@@ -5,6 +5,7 @@ import {
   XS_SDK,
 } from "../src/boards/chip-memory.ts";
 import { segmentsQueuedMax } from "../src/boards/esp32.ts";
+import type { LinkKind } from "../src/boards/kind.ts";
 import {
   BLOCK_BYTES,
   CONNECTION_BYTES,
@@ -35,6 +36,23 @@ export interface Sharing {
   readonly served: number;
   readonly waiting: number;
   readonly reserveBytes: number;
+  /** Frames that are in flight when peers read. */
+  readonly frames: Frames;
+}
+
+/** Frames that the link holds of what was received and of what is sent. */
+export interface Frames {
+  readonly received: number;
+  readonly sent: number;
+}
+
+/** With Wi-Fi as many as it has buffers; with Ethernet those of the queue before lwIP's task, and of the controller's DMA. */
+export function framesOf(set: Settings, link: LinkKind): Frames {
+  if (link === "wifi") {
+    const { ESP_WIFI_DYNAMIC_RX_BUFFER_NUM: received, ESP_WIFI_DYNAMIC_TX_BUFFER_NUM: sent } = set;
+    return { received, sent };
+  }
+  return { received: set.LWIP_TCPIP_RECVMBOX_SIZE, sent: set.ETH_DMA_TX_BUFFER_NUM };
 }
 
 /** Segments in the two buffers of one connection. */
@@ -59,13 +77,13 @@ export function oneWaySessionBytes(set: Settings): number {
   return 2 * OPEN_BYTES + PIPE_BYTES + windowBytes(set) + sentBytes(set);
 }
 
-/** Heap of all connections when peers read: as many segments are in flight as Wi-Fi has buffers. */
-export function ordinaryBytes(set: Settings, { connectionsMax, served }: Sharing): number {
+/** Heap of all connections when peers read: as many segments are in flight as the link holds frames. */
+export function ordinaryBytes(set: Settings, { connectionsMax, served, frames }: Sharing): number {
   return (
     connectionsMax * OPEN_BYTES +
     2 * served * PIPE_BYTES +
-    set.ESP_WIFI_DYNAMIC_RX_BUFFER_NUM * (set.LWIP_TCP_MSS + RECEIVED_OVERHEAD_BYTES) +
-    set.ESP_WIFI_DYNAMIC_TX_BUFFER_NUM * (set.LWIP_TCP_MSS + SEGMENT_OVERHEAD_BYTES)
+    frames.received * (set.LWIP_TCP_MSS + RECEIVED_OVERHEAD_BYTES) +
+    frames.sent * (set.LWIP_TCP_MSS + SEGMENT_OVERHEAD_BYTES)
   );
 }
 

@@ -10,7 +10,7 @@ async function read(...args: string[]) {
 test.each([
   [["--bord", "esp32"], "--bord: unknown option; did you mean --board?"],
   [["--sockets", "mine"], '--sockets "mine": wanted own or sdk'],
-  [["--board", "esp8266"], '--board "esp8266": wanted esp32 or unlimited'],
+  [["--board", "esp8266"], '--board "esp8266": wanted esp32, wt32-eth01 or unlimited'],
   [
     ["--backend", "nowhere"],
     '--backend "nowhere": wanted HOST:PORT, such as 127.0.0.1:3000 or nas.home:8080',

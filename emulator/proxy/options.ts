@@ -27,12 +27,15 @@ import { Flash } from "../src/flash.ts";
 import { defineKeyValue } from "../src/io/storage.ts";
 import { cannotOpenPty } from "../src/pty.ts";
 import { readBoardAddress, readToken } from "./board-address.ts";
-import { ourBoard } from "./firmware-board.ts";
+import { ourBoard, ourEthernetBoard } from "./firmware-board.ts";
 import { DEFAULT_HOST, demoBackends, type Published, requirePorts } from "./ports.ts";
 import type { AdminAddress } from "./workbench/admin-client.ts";
 
-const BOARDS: Readonly<Record<"esp32" | "unlimited", (sockets: SocketKind) => BoardKind>> = {
+const BOARD_NAMES = ["esp32", "wt32-eth01", "unlimited"] as const;
+
+const BOARDS: Readonly<Record<(typeof BOARD_NAMES)[number], (sockets: SocketKind) => BoardKind>> = {
   esp32: ourBoard,
+  "wt32-eth01": ourEthernetBoard,
   unlimited,
 };
 
@@ -88,9 +91,9 @@ const OPTIONS = {
   },
   board: {
     value: "NAME",
-    read: oneOf(["esp32", "unlimited"]),
+    read: oneOf(BOARD_NAMES),
     default: "esp32",
-    help: "esp32, or unlimited: without a chip's limits",
+    help: "esp32; wt32-eth01, with Ethernet instead of Wi-Fi; or unlimited, without a chip's limits",
   },
   sockets: {
     value: "KIND",

@@ -328,6 +328,7 @@ export class Board {
   #link(): Link {
     const { wifi } = this;
     return {
+      kind: this.kind.link,
       get address() {
         return wifi.address;
       },

@@ -19,7 +19,7 @@ export type FixedAddress = Pick<Lease, "address" | "netmask" | "gateway">;
 
 /** The Wi-Fi of a board as the board sees it: WifiStation, or one that the program joins through its driver. */
 export interface BoardWifi {
-  readonly rssi: number;
+  readonly rssi: number | undefined;
   readonly address: string | undefined;
   /** Addresses of the DNS servers that DHCP gives. */
   dnsServers: readonly string[];
@@ -39,7 +39,7 @@ export interface BoardWifi {
  * or a static address. The access point takes any name and password.
  */
 export class Station implements BoardWifi {
-  readonly rssi: number;
+  readonly rssi: number | undefined;
   readonly mac = MAC;
   /** The driver of the running program. */
   onEvent: ((event: StationEvent) => void) | undefined;
@@ -190,7 +190,7 @@ export class Station implements BoardWifi {
 export interface StationParts {
   readonly clock: Clock;
   readonly dhcp: DhcpServer;
-  readonly rssi: number;
+  readonly rssi: number | undefined;
   /** Addresses of the DNS servers that DHCP gives, unless the server has some. */
   readonly dnsServers?: readonly string[] | undefined;
   /** Time to associate. */

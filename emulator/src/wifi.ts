@@ -3,7 +3,7 @@ import type { BoardWifi } from "./station.ts";
 
 /** The Wi-Fi of a board: joins some time after power on, and reports when the board gains or loses its address. */
 export class WifiStation implements BoardWifi {
-  readonly rssi: number;
+  readonly rssi: number | undefined;
   /** Addresses of DNS servers that the DHCP server gives. */
   dnsServers: readonly string[];
   #address: string | undefined;
@@ -20,7 +20,7 @@ export class WifiStation implements BoardWifi {
   constructor(parts: {
     clock: Clock;
     address: string;
-    rssi: number;
+    rssi: number | undefined;
     dnsServers?: readonly string[];
     joinMs: number;
     /** Called before the program's watcher, for the stack below it. */

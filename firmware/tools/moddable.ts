@@ -56,7 +56,7 @@ export function readPlatform(word = ""): FirmwarePlatform {
   return platform;
 }
 
-/** What the first word of a command line names: a board, or the simulator. */
+/** The target that the first word of a command line names: a board, or the simulator. */
 export function readTarget(word = ""): { platform: FirmwarePlatform; board?: FirmwareBoard } {
   if (word === "lin") return { platform: "lin" };
   const board = FIRMWARE_BOARDS.find(name => name === word);
@@ -314,7 +314,7 @@ export function simulatorCommand(): string[] {
 /** Names of the build's settings. */
 const SETTINGS = ["ssid", "password", "backends", "port", "token"];
 
-/** Those of a board: a cable needs no credentials. */
+/** The names of the settings that a board has: a cable needs no credentials. */
 export function settingNames(board: FirmwareBoard | undefined): string[] {
   return board === "wt32-eth01"
     ? SETTINGS.filter(name => !/^(ssid|password)$/.test(name))

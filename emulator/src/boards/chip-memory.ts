@@ -3,6 +3,8 @@
  * for connections.
  */
 
+import type { LinkKind } from "./kind.ts";
+
 /** ESP-IDF's settings by their names without `CONFIG_`. */
 export type Settings = Readonly<Record<string, number>>;
 
@@ -40,6 +42,16 @@ export const SLOT_BYTES = 16;
  */
 const WITH_WIFI = { freeBytes: 170.2 * KB, staticRx: 6, dynamicRx: 12, dynamicTx: 12 };
 const WIFI_BUFFER_BYTES = 1.5 * KB;
+
+/**
+ * The memory that ESP-IDF leaves a program without Wi-Fi. Its Ethernet example begins with a heap of 310 KB (the log of v5.5 in its issue
+ * 18064: 1920, 2C710, 3AE0 and 1BCB0 bytes, hexadecimal). 24 KB of that are estimated for the tasks, drivers and queues that it starts, 16 KB for
+ * static data of XS and Moddable; to be measured.
+ */
+const WITHOUT_WIFI_BYTES = (310 - 24 - 16) * KB;
+
+/** The stack of the task that receives frames (ETH_MAC_DEFAULT_CONFIG of ESP-IDF). */
+const ETHERNET_TASK_BYTES = 4 * KB;
 
 /** The JavaScript task's C stack (kStack in build/devices/esp32/lib/main/main.c), and 1 KB for the C library. */
 const TASK_STACK_BYTES = 11 * KB;
@@ -79,16 +91,39 @@ export function creationOf(creation: ManifestCreation = {}): Creation {
   };
 }
 
-/** The memory of the chip, and what is taken of it before the first client; the rest is for connections. */
-export function fixedLines(set: Settings, xs: Creation, eventQueueLength: number): Line[] {
+function wifiLines(set: Settings): Line[] {
   const buffers =
     WITH_WIFI.staticRx -
     set.ESP_WIFI_STATIC_RX_BUFFER_NUM +
     (WITH_WIFI.dynamicRx - set.ESP_WIFI_DYNAMIC_RX_BUFFER_NUM) +
     (WITH_WIFI.dynamicTx - set.ESP_WIFI_DYNAMIC_TX_BUFFER_NUM);
-  const wifi = WITH_WIFI.freeBytes + buffers * WIFI_BUFFER_BYTES;
+  const bytes = WITH_WIFI.freeBytes + buffers * WIFI_BUFFER_BYTES;
   return [
-    { what: "left by ESP-IDF and Wi-Fi, its buffers full", bytes: wifi, source: "ESP-IDF's guide" },
+    { what: "left by ESP-IDF and Wi-Fi, its buffers full", bytes, source: "ESP-IDF's guide" },
+  ];
+}
+
+function ethernetLines(set: Settings): Line[] {
+  const buffers = set.ETH_DMA_RX_BUFFER_NUM + set.ETH_DMA_TX_BUFFER_NUM;
+  return [
+    { what: "left by ESP-IDF without Wi-Fi", bytes: WITHOUT_WIFI_BYTES, source: "estimate" },
+    {
+      what: `Ethernet: ${buffers} DMA buffers, a task`,
+      bytes: -(buffers * set.ETH_DMA_BUFFER_SIZE + ETHERNET_TASK_BYTES),
+      source: "ESP-IDF's driver",
+    },
+  ];
+}
+
+/** The memory of the chip, and what is taken of it before the first client; the rest is for connections. */
+export function fixedLines(
+  set: Settings,
+  xs: Creation,
+  eventQueueLength: number,
+  link: LinkKind = "wifi",
+): Line[] {
+  return [
+    ...(link === "wifi" ? wifiLines(set) : ethernetLines(set)),
     { what: `XS: ${xs.slots} slots`, bytes: -xs.slots * SLOT_BYTES, source: "`creation`" },
     { what: "XS: chunks", bytes: -xs.chunkBytes, source: "`creation`" },
     { what: "XS: stack", bytes: -xs.stackSlots * SLOT_BYTES, source: "`creation`" },

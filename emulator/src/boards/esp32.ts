@@ -1,5 +1,5 @@
 import { connectionHeapBytes, creationOf, fixedLines, type Settings } from "./chip-memory.ts";
-import type { BoardKind, SocketKind } from "./kind.ts";
+import type { BoardKind, LinkKind, SocketKind } from "./kind.ts";
 
 /**
  * Moddable's lwIP settings for the ESP32: build/devices/esp32/xsProj-esp32/sdkconfig.defaults
@@ -17,9 +17,19 @@ const MODDABLE_SDKCONFIG: Readonly<Record<string, number>> = {
   LWIP_TCP_TMR_INTERVAL: 250, // IDF
   LWIP_TCP_SYNMAXRTX: 6,
   LWIP_TCP_RTO_TIME: 1500, // IDF
+  LWIP_TCPIP_RECVMBOX_SIZE: 32, // IDF
   ESP_WIFI_STATIC_RX_BUFFER_NUM: 6,
   ESP_WIFI_DYNAMIC_RX_BUFFER_NUM: 12,
   ESP_WIFI_DYNAMIC_TX_BUFFER_NUM: 12,
+  ETH_DMA_BUFFER_SIZE: 512, // IDF, as the next two
+  ETH_DMA_RX_BUFFER_NUM: 10,
+  ETH_DMA_TX_BUFFER_NUM: 10,
+};
+
+/** About what a board takes from reset to an address by DHCP; to be measured. */
+const JOIN_MS: Readonly<Record<LinkKind, number>> = {
+  wifi: 800,
+  ethernet: 2_500, // the two ends negotiate their speed first
 };
 
 /** Length of the event queue where the manifest sets none (xs/platforms/esp/xsHost.c). */
@@ -32,11 +42,12 @@ export interface FirmwareSettings {
   /** `manifest.json`. */
   readonly manifest?: string;
   readonly sockets?: SocketKind;
+  readonly link?: LinkKind;
 }
 
-/** A DOIT DevKit V1 (ESP32-WROOM-32) that runs a firmware with these settings. */
+/** A DOIT DevKit V1 (ESP32-WROOM-32), or with `ethernet` a WT32-ETH01, that runs a firmware with these settings. */
 export function esp32(settings: FirmwareSettings = {}): BoardKind {
-  const { sdkconfig = "", manifest = "{}", sockets = "sdk" } = settings;
+  const { sdkconfig = "", manifest = "{}", sockets = "sdk", link = "wifi" } = settings;
   const set = settingsOf(sdkconfig);
   const { creation, ...defined } = JSON.parse(manifest);
   const eventQueueLength = queueLength(defined);
@@ -45,7 +56,7 @@ export function esp32(settings: FirmwareSettings = {}): BoardKind {
   const segmentBytes = set.LWIP_TCP_MSS;
   const sendBufferBytes = set.LWIP_TCP_SND_BUF_DEFAULT;
   return {
-    name: "esp32",
+    name: link === "wifi" ? "esp32" : "wt32-eth01",
     connectionsMax: set.LWIP_MAX_ACTIVE_TCP,
     listenersMax: set.LWIP_MAX_LISTENING_TCP,
     sendBufferBytes,
@@ -59,14 +70,15 @@ export function esp32(settings: FirmwareSettings = {}): BoardKind {
     lastAckTimeoutMs: 2 * set.LWIP_TCP_MSL,
     finWaitTimeoutMs: set.LWIP_TCP_FIN_WAIT_TIMEOUT,
     eventQueueLength,
-    joinMs: 800, // about what a DevKit takes from reset to an address by DHCP; to be measured
+    link,
+    joinMs: JOIN_MS[link],
     bootMs: 400, // about, with a silent bootloader and a program of 1.5 MB; to be measured
     taskWatchdogMs: watchdog ? set.ESP_TASK_WDT_TIMEOUT_S * 1000 : undefined,
-    heapBytes: connectionHeapBytes(fixedLines(set, creationOf(creation), eventQueueLength)),
+    heapBytes: connectionHeapBytes(fixedLines(set, creationOf(creation), eventQueueLength, link)),
     sockets,
     pipes: false,
     socketsMended: false,
-    rssi: -54,
+    rssi: link === "wifi" ? -54 : undefined,
   };
 }
 

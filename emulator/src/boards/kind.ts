@@ -1,5 +1,7 @@
 export type SocketKind = "sdk" | "own";
 
+export type LinkKind = "wifi" | "ethernet";
+
 /** The numbers that make one board different from another. */
 export interface BoardKind {
   readonly name: string;
@@ -27,13 +29,15 @@ export interface BoardKind {
   readonly finWaitTimeoutMs: number;
   /** Events that may wait for the JavaScript task (manifest: defines.task.queueLength). */
   readonly eventQueueLength: number;
-  /** From power on to an address on the Wi-Fi. */
+  /** How the board is in its network. */
+  readonly link: LinkKind;
+  /** From power on to an address in the network. */
   readonly joinMs: number;
   /** From reset to the program's first line. */
   readonly bootMs: number;
   /** When the watchdog ends a hang, where it is on (ESP_TASK_WDT_TIMEOUT_S with _INIT and _PANIC). */
   readonly taskWatchdogMs?: number | undefined;
-  /** Free heap once the program runs and the Wi-Fi is on (`chip-memory.ts`); connections take of it. */
+  /** Free heap once the program runs and the link is up (`chip-memory.ts`); connections take of it. */
   readonly heapBytes: number;
   /** The C code below `TCP` and `Listener`: the SDK's, or the firmware's own (firmware/native). */
   readonly sockets: SocketKind;
@@ -47,6 +51,6 @@ export interface BoardKind {
    * SDK's do (upstream #1655, #1656, #1679): there the board ends.
    */
   readonly socketsMended: boolean;
-  /** Signal strength that the Wi-Fi reports, in dBm. */
-  readonly rssi: number;
+  /** Signal strength that the Wi-Fi reports, in dBm; a cable has none. */
+  readonly rssi: number | undefined;
 }

@@ -16,6 +16,7 @@ export function unlimited(sockets: SocketKind = "sdk"): BoardKind {
     lastAckTimeoutMs: 60_000,
     finWaitTimeoutMs: 5_000,
     eventQueueLength: 65_536,
+    link: "wifi",
     joinMs: 0,
     bootMs: 0,
     heapBytes: 1024 * 1024 * 1024,
