@@ -269,6 +269,7 @@ test.each([
 const PATTERNS: Record<string, string> = {
   "firmware/src/config/config.ts": "forms of texts, tried by document.ts up to 256 characters",
   "firmware/src/config/network-reader.ts": "as those of config.ts",
+  "firmware/src/config/time.ts": "as those of config.ts",
   "firmware/src/admin/token.ts": "up to 64 characters",
   "firmware/src/config/config-store.ts": "what the board has written to flash",
   "firmware/src/admin/runtime-api.ts": "words of a console line of 512 characters",

@@ -1,4 +1,5 @@
 import { BoardName } from "./admin/board-name.ts";
+import { BoardTime } from "./admin/board-time.ts";
 import { Console } from "./admin/console.ts";
 import { RunningConfig } from "./admin/running-config.ts";
 import { RuntimeApi } from "./admin/runtime-api.ts";
@@ -84,14 +85,16 @@ export function start(
   });
   const parts = { platform, proxy, store, configStore, report };
   const name = new BoardName(parts, build);
+  const time = new BoardTime(parts);
   const running = new RunningConfig({
     ...parts,
     listeners,
     startConfig,
     builtIn: builtIn.document,
     name,
+    time,
   });
-  runtime = new RuntimeApi({ ...parts, log, running, build, token: given.token, name });
+  runtime = new RuntimeApi({ ...parts, log, running, build, token: given.token, name, time });
   const server = new AdminServer(runtime);
 
   let listening = false;
@@ -100,6 +103,7 @@ export function start(
     proxy.online = ip !== undefined;
     if (ip === undefined) {
       name.update();
+      time.update();
       return;
     }
     const { hostname, address: fixed } = proxy.config.network;
@@ -119,6 +123,7 @@ export function start(
       running.start();
     }
     name.update();
+    time.update();
   };
   link.watch(changed);
   changed();
@@ -127,6 +132,7 @@ export function start(
   const flushLog = () => console.flush();
   const stop = () => {
     name.stop();
+    time.stop();
     listeners.stop();
     running.stop();
     proxy.stop();

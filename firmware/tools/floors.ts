@@ -28,6 +28,7 @@ export const PARTS: readonly Part[] = [
       "pool",
       "checks",
       "proxy",
+      "time",
       "admin",
       "link",
       "app.ts",

@@ -106,7 +106,7 @@ frontend hellos
 
 const textOf = (hex: string) => Buffer.from(hex, "hex").toString("latin1");
 
-/** Our result in HAProxy's form: without a whole hello there is neither a name nor a protocol. */
+/** The result of `readHello` in HAProxy's form: without a whole hello there is neither a name nor a protocol. */
 function ours(bytes: Uint8Array): Found {
   const hello = readHello(bytes);
   if (typeof hello === "string") return NOTHING;

@@ -113,6 +113,11 @@ const valid = fc
         backends: fc.array(backend, { minLength: 2, maxLength: 4 }),
         listeners: fc.constantFrom<Json>([{ port: 80 }], [{ port: 80 }, { port: 81, mode: "tcp" }]),
         adminHosts: fc.array(name, { maxLength: 4 }),
+        time: fc.constantFrom<Json>(
+          { server: "" },
+          { server: "192.168.1.1", zone: "CET-1CEST,M3.5.0,M10.5.0/3" },
+          { zone: "<-04>4<-03>,M9.1.6/24,M4.1.6/24" },
+        ),
         network: fc.constantFrom<Json>(
           {},
           { hostname: "potato-2", dns: ["192.168.1.1"] },

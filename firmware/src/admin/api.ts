@@ -155,7 +155,9 @@ function events(runtime: RuntimeApi, { query }: AdminRequest): AdminAnswer {
   if ("complaints" in parameters) return outcomeAnswer(parameters);
   const { kind, last } = parameters.values;
   const found = runtime.events(kind, last && jsonOrText(last));
-  return "complaints" in found ? outcomeAnswer(found) : list('{"events":[', found);
+  if ("complaints" in found) return outcomeAnswer(found);
+  const { startedMs = null, offsetS = null } = runtime.parts.time.status ?? {};
+  return list(`{"startedMs":${startedMs},"offsetS":${offsetS},"events":[`, found);
 }
 
 /** The parameters of a query. None of `known` takes values that would have to be escaped. */

@@ -114,7 +114,7 @@ function show(status) {
   const facts = { "requests/s": all.toFixed(1), sessions: status.sessions + " / " + status.sessionsMax,
     waiting: status.queued, refused: sum(status.refusals) - status.refusals.unanswered, connections: status.sockets.used + " / " + status.sockets.max,
     "free heap": status.heap === null ? "-" : Math.round(status.heap / 1024) + " KB",
-    "lines dropped": sum(status.logDropped), up: span(status.uptimeMs), "started by": status.reset ?? "-" };
+    "lines dropped": sum(status.logDropped), time: status.time?.now?.slice(11, 16) ?? "this browser's", up: span(status.uptimeMs), "started by": status.reset ?? "-" };
   $("facts").replaceChildren(...Object.entries(facts).map(([name, value]) => {
     const box = make("div");
     box.append(make("b", value), make("span", name));
@@ -171,14 +171,15 @@ function parse(line) {
 }
 function showEvents() {
   const board = [], requests = [];
-  const startMs = Date.now() - before.uptimeMs;
+  const { startedMs, offsetS } = before.time ?? {};
   const raw = $("raw").checked;
   for (const line of events) {
     const { level, ms, on, what, facts } = parse(line);
     const isRequest = level !== "E" && ("id" in facts || "client" in facts || what === "accept-failed");
     const { name, backend = name, method, path, status, why, ...rest } = facts;
     const text = Object.entries(rest).map(([key, value]) => key + "=" + value).join(" ");
-    const time = new Date(startMs + ms).toLocaleTimeString("en-GB");
+    const time = startedMs ? new Date(startedMs + ms + offsetS * 1000).toISOString().slice(11, 19)
+      : new Date(Date.now() - before.uptimeMs + ms).toLocaleTimeString("en-GB");
     const cells = raw ? [line] : isRequest ? [time, backend ?? "-", method ?? on + " " + what, path ?? "", status ?? why ?? "", text]
       : [time, backend ?? on, what, why ?? "", text];
     const row = make("tr", undefined, level === "I" && !(status >= 500) ? "" : level === "E" ? "bad" : "warn");

@@ -10,6 +10,7 @@ import type { Platform } from "../platform.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import type { ActiveDocument, Source, StartConfig } from "./active-document.ts";
 import type { BoardName } from "./board-name.ts";
+import type { BoardTime } from "./board-time.ts";
 import { CrashRecord } from "./crash-record.ts";
 import { type Outcome, refusal } from "./outcome.ts";
 import { noSocketFor, openAll, portsOf } from "./port-plan.ts";
@@ -31,6 +32,7 @@ export interface RunningConfigParts {
   /** The document that was built in. */
   readonly builtIn: object;
   readonly name: BoardName;
+  readonly time: BoardTime;
 }
 
 /**
@@ -200,10 +202,11 @@ export class RunningConfig {
   }
 
   #use(active: ActiveDocument, config: Config): void {
-    const { platform, proxy, name } = this.#parts;
+    const { platform, proxy, name, time } = this.#parts;
     proxy.reconfigure(config);
     platform.link.configure?.(config.network);
     name.update();
+    time.update();
     this.#active = active;
     this.#suspend();
     this.#crashes.inForce(active.source);

@@ -14,6 +14,7 @@ import { EVENT_KINDS, type Log } from "../log/log.ts";
 import { budget } from "../net/connection-budget.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import type { BoardName } from "./board-name.ts";
+import type { BoardTime } from "./board-time.ts";
 import { type Outcome, refusal } from "./outcome.ts";
 import type { RunningConfig, RunningConfigParts } from "./running-config.ts";
 import { STATES_KEY, saveStates } from "./runtime-changes.ts";
@@ -39,6 +40,7 @@ export interface RuntimeApiParts
   /** Which build of the firmware runs. */
   readonly build: string | undefined;
   readonly name: BoardName;
+  readonly time: BoardTime;
 }
 
 interface BackendChange {

@@ -21,7 +21,7 @@ export function statusOf(runtime: RuntimeApi): Status {
 
 /** The state of the board, without its backends. */
 export function boardStatus({ parts, proxy, running, token }: RuntimeApi) {
-  const { platform, log, build, name } = parts;
+  const { platform, log, build, name, time } = parts;
   const { clock, link, vitals } = platform;
   return {
     version: VERSION,
@@ -48,6 +48,8 @@ export function boardStatus({ parts, proxy, running, token }: RuntimeApi) {
     logDropped: log.dropped,
     /** The board's name by multicast DNS; `null` while it has none. */
     name: name.value ?? null,
+    /** The time of day, and which one the first moment of `uptimeMs` was; `null` where no server is configured. */
+    time: time.status,
     ip: link.address ?? null,
     rssi: link.rssi ?? null,
     network: networkStatus(link, proxy.config.network),

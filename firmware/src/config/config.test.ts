@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import fc from "../../../hil/kit/properties.ts";
 import { documents } from "../../../hil/kit/random-documents.ts";
 import { readConfig } from "./config.ts";
+import { parseTimeZone } from "./time-zone.ts";
 
 const backends = [{ address: "192.168.1.10", port: 8080 }];
 
@@ -62,6 +63,7 @@ describe("configuration", () => {
         stickyKey: undefined,
         explain: 0,
         log: { requests: "all" },
+        time: { server: "pool.ntp.org", zone: "UTC0" },
         network: {
           hostname: "hot-potato",
           address: undefined,
@@ -537,6 +539,8 @@ describe("any document", () => {
     "listeners[].mode": text(/^(auto|http|tcp)$/),
     adminPort: whole(0, 65_535),
     "adminHosts[]": text(dnsName),
+    "time.server": text(/^[a-z0-9.-]{0,253}$/i),
+    "time.zone": value => typeof parseTimeZone(String(value)) === "object",
     "network.hostname": text(/^[a-z0-9-]{0,32}$/i),
     "network.address": maybe(isAddress),
     "network.netmask": maybe(isAddress),

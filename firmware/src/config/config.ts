@@ -22,6 +22,7 @@ import {
   STRATEGY_NAMES,
   WEIGHT_MAX,
 } from "./settings.ts";
+import { readTime } from "./time.ts";
 
 /** A configuration with the document that it was read from. */
 export interface Configuration {
@@ -104,6 +105,7 @@ export function readConfig(document: unknown): Configuration | Complaints {
       return health;
     },
     network: key => readNetwork(check, key),
+    time: key => readTime(check, key),
     backends: key =>
       check.list(key, undefined, 1, BACKENDS_MAX, (backend, index) =>
         check.object<BackendSettings>(backend, {

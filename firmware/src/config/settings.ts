@@ -123,6 +123,14 @@ export function statusRanges(text: string): (readonly [number, number])[] {
 /** `errors`: what HAProxy logs with `option dontlog-normal`, and nothing else. */
 export type LoggedRequests = "all" | "errors" | "none";
 
+/** Where the board gets the time from, and how it shows it. */
+export interface TimeSettings {
+  /** Address or name of an NTP server; empty: the board has no time. */
+  readonly server: string;
+  /** The time zone, in POSIX's form (`parseTimeZone`). */
+  readonly zone: string;
+}
+
 /** Settings of the log. */
 export interface LogSettings {
   /** Which requests, and connections over raw TCP, have a line. */
@@ -140,6 +148,7 @@ export interface Config {
   /** Host names, besides the board's addresses, that the admin port accepts. */
   readonly adminHosts: readonly string[];
   readonly network: NetworkSettings;
+  readonly time: TimeSettings;
   readonly backends: readonly BackendSettings[];
   readonly balance: StrategyName;
   readonly health: HealthSettings;

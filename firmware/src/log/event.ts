@@ -39,6 +39,10 @@ export type Event =
   | { level: "W"; on: "mdns"; what: "conflict"; name: string }
   /** Multicast DNS could not be opened; it is tried again. */
   | { level: "W"; on: "mdns"; what: "failed"; error: string }
+  /** The board knows the time now (`utc`), or has corrected it by `stepMs`: `utc` is the time of this line's milliseconds. */
+  | { level: "I"; on: "time"; what: "set"; utc: string; server: string; stepMs?: number }
+  /** The first failed request after a success or the start; tried again after `retryMs`. */
+  | { level: "W"; on: "time"; what: "failed"; server: string; why: string; retryMs: number }
   /** Another token is on trial. */
   | { level: "I"; on: "admin"; what: "token-trial"; ms: number }
   | { level: "I"; on: "admin"; what: "token-saved" }

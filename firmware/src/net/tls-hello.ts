@@ -232,14 +232,14 @@ class Cursor {
   skip(count: number): void {
     while (count > this.#left) {
       count -= this.#left;
-      this.#nextRecord();
+      this.nextRecord();
     }
     this.#at += count;
     this.#left -= count;
   }
 
   byte(): number {
-    if (this.#left === 0) this.#nextRecord();
+    if (this.#left === 0) this.nextRecord();
     this.#left--;
     return this.#bytes[this.#at++];
   }
@@ -250,7 +250,7 @@ class Cursor {
     return (high << 8) | this.byte();
   }
 
-  #nextRecord(): void {
+  private nextRecord(): void {
     const head = this.#at + this.#left;
     this.#left = (this.#bytes[head + 3] << 8) | this.#bytes[head + 4];
     this.#at = head + RECORD_HEAD_BYTES;
