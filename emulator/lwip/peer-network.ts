@@ -28,6 +28,7 @@ export class PeerNetwork implements OwnSockets {
   #network = new EngineNetwork();
   #isUp = false;
   #servers = new Map<number, PeerServer>();
+  #datagrams = new Map<number, PeerDatagrams>();
   #nextPort = SERVER_PORT_MIN;
   #seed: number;
   #boots = 0;
@@ -112,10 +113,18 @@ export class PeerNetwork implements OwnSockets {
     for (const address of this.#addresses) this.#network.tell(`address ${address}`);
     for (const command of this.#weather.values()) this.#network.tell(command);
     for (const port of this.#servers.keys()) this.#network.tell(`listen ${port}`);
+    for (const port of this.#datagrams.keys()) this.#network.tell(`bind ${port}`);
     return own;
   }
 
   answer([word, text]: readonly string[], body: Buffer): string | undefined {
+    if (word === "datagram") {
+      const [port, address, fromPort] = text.split(" ");
+      const bytes = Buffer.from(body);
+      const from = { address, port: Number(fromPort) };
+      this.#clock.after(0, () => this.#datagrams.get(Number(port))?.emit("message", bytes, from));
+      return "";
+    }
     if (word !== "peer") return this.#network.answer([word, text], body);
     const [number, serverPort, ownPort, ending, established, unsent] = text.split(" ");
     const report: Report = {
@@ -151,6 +160,23 @@ export class PeerNetwork implements OwnSockets {
     return new PeerServer(options, {
       open: (port, server) => this.#listen(port, server),
       close: port => this.#unlisten(port),
+    });
+  }
+
+  /** A UDP socket of the peer's lwIP, in the shape of `dgram.Socket`: for servers on a port of their own. */
+  createSocket(_type: "udp4"): PeerDatagrams {
+    return new PeerDatagrams({
+      bind: (port, socket) => {
+        this.#datagrams.set(port, socket);
+        if (this.#isUp) this.#network.tell(`bind ${port}`);
+      },
+      send: (port, bytes, to, address) => {
+        const hex = Buffer.from(bytes).toString("hex");
+        if (this.#isUp) this.#network.tell(`datagram ${port} ${address} ${to} ${hex}`);
+      },
+      close: port => {
+        if (this.#datagrams.delete(port) && this.#isUp) this.#network.tell(`unbind ${port}`);
+      },
     });
   }
 
@@ -198,6 +224,39 @@ interface Ports {
   /** The port; `undefined`: another server has it. */
   open(port: number, server: PeerServer): number | undefined;
   close(port: number): void;
+}
+
+interface DatagramPorts {
+  bind(port: number, socket: PeerDatagrams): void;
+  send(port: number, bytes: Uint8Array, to: number, address: string): void;
+  close(port: number): void;
+}
+
+/** A UDP socket of the peer's lwIP, with the events and methods that a server needs. */
+export class PeerDatagrams extends EventEmitter {
+  #ports: DatagramPorts;
+  #port: number | undefined;
+
+  constructor(ports: DatagramPorts) {
+    super();
+    this.#ports = ports;
+  }
+
+  bind(port: number): this {
+    this.#port = port;
+    this.#ports.bind(port, this);
+    return this;
+  }
+
+  send(bytes: Uint8Array, port: number, address: string): void {
+    if (this.#port === undefined) throw new Error("not emulated: a datagram from a free port");
+    this.#ports.send(this.#port, bytes, port, address);
+  }
+
+  close(): void {
+    if (this.#port !== undefined) this.#ports.close(this.#port);
+    this.#port = undefined;
+  }
 }
 
 /** A server of the peer's lwIP, in the shape of `net.Server`. */

@@ -263,6 +263,7 @@ const WORDS_BEFORE_BODY: Readonly<Record<string, number>> = {
   ask: 1,
   network: 2,
   peer: 2,
+  datagram: 2,
 };
 
 function wordsOf(question: Buffer): { words: string[]; body: Buffer } {

@@ -32,6 +32,8 @@
  *   finish, reset, close, hold, resume, nodelay <number>   see peer.h                     -
  *   peer <number>           ending, port, lengths of its segments; a NUL; its bytes
  *   echo <port>             a server that sends each datagram back                       -
+ *   bind, unbind <port>     datagrams to this port of the peer are reported              -
+ *   datagram <port> <address> <port> <hex>   sends one from that port of the peer          -
  *   weather <address> <0: to the peer, 1: to the board> <delay min> <delay max> <loss> <duplicates> <reordered> <by ms> <resets>
  *                           of the packets from or to that address of the peer; see world.h    -
  *   limit <bytes>           lwIP of the board gets no more memory than that             -
@@ -47,6 +49,7 @@
  *   due <ms>                the next `run` is to come in so many milliseconds, if it has not come before
  *   peer <number> <port of its server, or 0> <own port> <ending> <1: established> <bytes to be acknowledged>
  *                           then the bytes that came since the last report
+ *   datagram <port> <address> <port>   received at that port of the peer; then its bytes
  */
 
 static xsMachine* machine;
@@ -100,6 +103,22 @@ static void reportPeers(void)
 	}
 }
 
+static void reportDatagrams(void)
+{
+	PeerDatagram* datagram;
+	while ((datagram = peerReceivedDatagram()) != NULL) {
+		char question[64];
+		char address[IP4ADDR_STRLEN_MAX];
+		ip4_addr_t from = { datagram->from };
+		Frame answer;
+		int length = snprintf(question, sizeof(question), "datagram%c%u %s %u%c", 0, datagram->port,
+			ip4addr_ntoa_r(&from, address, sizeof(address)), datagram->fromPort, 0);
+		answer = ask(machine, question, (size_t)length, datagram->bytes, datagram->length);
+		freeFrame(&answer);
+		free(datagram);
+	}
+}
+
 static void run(xsMachine* the)
 {
 	running = true;
@@ -143,13 +162,36 @@ static int digit(char hex)
 	return hex <= '9' ? hex - '0' : hex - 'a' + 10;
 }
 
+/** The bytes that a text says, to be freed. */
+static uint8_t* bytesOf(const char* hex, size_t* length)
+{
+	size_t i;
+	uint8_t* bytes;
+	*length = strlen(hex) / 2;
+	bytes = malloc(*length + 1);
+	if (!bytes) abort();
+	for (i = 0; i < *length; i++) bytes[i] = (uint8_t)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
+	return bytes;
+}
+
 static void sendHex(int connection, const char* hex)
 {
-	size_t length = strlen(hex) / 2, i;
-	uint8_t* bytes = malloc(length + 1);
-	if (!bytes) abort();
-	for (i = 0; i < length; i++) bytes[i] = (uint8_t)(digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]));
+	size_t length;
+	uint8_t* bytes = bytesOf(hex, &length);
 	peerSend(connection, bytes, length);
+	free(bytes);
+}
+
+static void sendDatagram(xsMachine* the, const char* text)
+{
+	char address[IP4ADDR_STRLEN_MAX];
+	unsigned port, toPort;
+	int at = 0;
+	size_t length;
+	uint8_t* bytes;
+	if (sscanf(text, "%u %15s %u %n", &port, address, &toPort, &at) != 3) xsUnknownError("lwip: no datagram: %s", text);
+	bytes = bytesOf(text + at, &length);
+	peerSendDatagram((uint16_t)port, ipaddr_addr(address), (uint16_t)toPort, bytes, length);
 	free(bytes);
 }
 
@@ -215,6 +257,9 @@ void deliverEvent(xsMachine* the, const char* text)
 	else if (is(text, "listen")) answerNumber(peerListen((uint16_t)first));
 	else if (is(text, "unlisten")) peerUnlisten((uint16_t)first);
 	else if (is(text, "echo")) peerEcho((uint16_t)first);
+	else if (is(text, "bind")) peerBind((uint16_t)first);
+	else if (is(text, "unbind")) peerUnbind((uint16_t)first);
+	else if (is(text, "datagram")) sendDatagram(the, rest + 1);
 	else if (is(text, "report")) reporting = true;
 	else if (is(text, "accepted")) answerNumber(peerAccepted((uint16_t)first, atoi(second + 1)));
 	else if (is(text, "connect")) answerNumber(peerConnect((uint16_t)first, second ? ipaddr_addr(second + 1) : 0));
@@ -239,5 +284,7 @@ void deliverEvent(xsMachine* the, const char* text)
 		answerText(machine, numbers, NULL, 0);
 	}
 	else xsUnknownError("lwip: no such command: %s", text);
-	if (!running) reportPeers();
+	if (running) return;
+	reportPeers();
+	reportDatagrams();
 }

@@ -376,3 +376,75 @@ void peerEcho(uint16_t port)
 	ip_set_option(pcb, SOF_BROADCAST);
 	udp_recv(pcb, onDatagram, NULL);
 }
+
+typedef struct Bound {
+	struct Bound* next;
+	struct udp_pcb* pcb;
+} Bound;
+
+static Bound* bounds;
+static PeerDatagram* firstDatagram;
+static PeerDatagram** lastDatagram = &firstDatagram;
+
+static void keepDatagram(void* arg, struct udp_pcb* pcb, struct pbuf* packet, const ip_addr_t* address, u16_t port)
+{
+	PeerDatagram* datagram = malloc(sizeof(PeerDatagram) + packet->tot_len);
+	(void)arg;
+	if (!datagram) abort();
+	datagram->next = NULL;
+	datagram->port = pcb->local_port;
+	datagram->fromPort = port;
+	datagram->from = ip_2_ip4(address)->addr;
+	datagram->length = packet->tot_len;
+	pbuf_copy_partial(packet, datagram->bytes, packet->tot_len, 0);
+	*lastDatagram = datagram;
+	lastDatagram = &datagram->next;
+	pbuf_free(packet);
+}
+
+static Bound** boundAt(uint16_t port)
+{
+	Bound** link = &bounds;
+	while (*link && (*link)->pcb->local_port != port) link = &(*link)->next;
+	return link;
+}
+
+void peerBind(uint16_t port)
+{
+	Bound* bound = malloc(sizeof(Bound));
+	struct udp_pcb* pcb = udp_new();
+	if (!bound || !pcb || udp_bind(pcb, IP_ANY_TYPE, port) != ERR_OK) abort();
+	udp_recv(pcb, keepDatagram, NULL);
+	bound->pcb = pcb;
+	bound->next = bounds;
+	bounds = bound;
+}
+
+void peerUnbind(uint16_t port)
+{
+	Bound** link = boundAt(port);
+	Bound* bound = *link;
+	if (!bound) return;
+	udp_remove(bound->pcb);
+	*link = bound->next;
+	free(bound);
+}
+
+PeerDatagram* peerReceivedDatagram(void)
+{
+	PeerDatagram* datagram = firstDatagram;
+	if (!datagram) return NULL;
+	firstDatagram = datagram->next;
+	if (!firstDatagram) lastDatagram = &firstDatagram;
+	return datagram;
+}
+
+void peerSendDatagram(uint16_t port, uint32_t to, uint16_t toPort, const void* bytes, size_t length)
+{
+	Bound* bound = *boundAt(port);
+	ip_addr_t address = IPADDR4_INIT(to);
+	struct pbuf* packet = pbuf_alloc(PBUF_TRANSPORT, (u16_t)length, PBUF_RAM);
+	if (!bound || !packet || pbuf_take(packet, bytes, (u16_t)length) != ERR_OK) abort();
+	udp_sendto(bound->pcb, packet, &address, toPort);
+	pbuf_free(packet);
+}

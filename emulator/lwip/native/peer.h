@@ -62,6 +62,25 @@ extern int peerChanged(void);
 /** Forgets the bytes that it has read. */
 extern void peerForget(int connection);
 
+/** A datagram that a port of the peer has received. */
+typedef struct PeerDatagram {
+	struct PeerDatagram* next;
+	uint16_t port;		/* the peer's */
+	uint16_t fromPort;
+	uint32_t from;		/* in network order */
+	size_t length;
+	uint8_t bytes[];
+} PeerDatagram;
+
+/** From now datagrams to this port are kept, to be returned by peerReceivedDatagram. */
+extern void peerBind(uint16_t port);
+/** Closes a port of peerBind. */
+extern void peerUnbind(uint16_t port);
+/** The oldest datagram that was not returned before, to be freed; NULL: there is none. */
+extern PeerDatagram* peerReceivedDatagram(void);
+/** Sends a datagram from a port of peerBind. */
+extern void peerSendDatagram(uint16_t port, uint32_t to, uint16_t toPort, const void* bytes, size_t length);
+
 /** From now each datagram to this port is sent back, those to a broadcast address too. */
 extern void peerEcho(uint16_t port);
 
