@@ -1,3 +1,4 @@
+import { resolverOf } from "../proxy/shared-state.ts";
 import { TimeClient, type TimeStatus } from "../time/time-client.ts";
 import type { BoardNameParts } from "./board-name.ts";
 
@@ -21,7 +22,10 @@ export class BoardTime {
     const { time } = proxy.config;
     if (this.#client === undefined) {
       if (platform.UDP === undefined || time.server === "") return;
-      this.#client = new TimeClient({ platform, report, resolver: proxy.shared.resolver }, time);
+      this.#client = new TimeClient(
+        { platform, report, resolver: () => resolverOf(proxy.shared) },
+        time,
+      );
     }
     this.#client.update(time);
   }

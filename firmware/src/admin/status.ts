@@ -135,12 +135,12 @@ export function backendStatus(backend: Backend, nowMs: number) {
   };
 }
 
-function dnsStatus(host: HostName, { workingAddress }: Backend, nowMs: number) {
+function dnsStatus(host: HostName, { preferredAddress }: Backend, nowMs: number) {
   return {
     /** Empty until it is resolved for the first time; then the last good ones. */
     addresses: host.addresses,
-    /** The one that accepted a connection last; `null` before the first. */
-    working: workingAddress ?? null,
+    /** The one that is tried first: the last that has not failed. */
+    preferred: host.addresses.find(one => one === preferredAddress) ?? host.addresses[0] ?? null,
     /** The time since the last good answer; `null` before the first. */
     ageMs: host.isUnresolved ? null : Math.round(nowMs - host.resolvedAtMs),
     /** The time until it is asked for again. */

@@ -17,19 +17,18 @@ function tried(walk: AddressWalk): string[] {
   return order;
 }
 
-test("every address is tried once, and the one that worked last is the first", () => {
+test("every address is tried once, and the last that has not failed is the first", () => {
   const backend = named(["1.0.0.1", "1.0.0.2", "1.0.0.3"]);
-  expect(tried(new AddressWalk(backend))).toEqual(["1.0.0.1", "1.0.0.2", "1.0.0.3"]);
   const walk = new AddressWalk(backend);
   walk.next();
-  walk.connected();
-  expect(tried(new AddressWalk(backend))).toEqual(["1.0.0.2", "1.0.0.3", "1.0.0.1"]);
   expect(walk.peer).toEqual({ address: "1.0.0.2", port: 8080 });
+  expect(tried(new AddressWalk(backend))).toEqual(["1.0.0.2", "1.0.0.3", "1.0.0.1"]);
+  expect(backend.preferredAddress).toBe("1.0.0.2"); // all have failed: as before
 });
 
-test("one that worked and is gone is forgotten", () => {
+test("a preferred one that is gone is forgotten", () => {
   const backend = named(["1.0.0.1", "1.0.0.2"]);
-  backend.workingAddress = "9.9.9.9";
+  backend.preferredAddress = "9.9.9.9";
   expect(tried(new AddressWalk(backend))).toEqual(["1.0.0.1", "1.0.0.2"]);
 });
 

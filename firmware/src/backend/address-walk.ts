@@ -1,6 +1,12 @@
 import type { Backend } from "./backend.ts";
 
-/** An attempt to connect to a backend by name: its addresses in turn, the one that worked last first. */
+/** Where a socket connects to. */
+export interface Peer {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** An attempt to connect to a backend by name: its addresses in turn, first the one that has not failed since it was tried last. */
 export class AddressWalk {
   readonly #backend: Backend;
   /** As they were when the attempt began. */
@@ -14,12 +20,12 @@ export class AddressWalk {
     const { addresses } = backend.host!;
     this.#backend = backend;
     this.#addresses = addresses;
-    this.#at = Math.max(0, addresses.indexOf(backend.workingAddress ?? ""));
+    this.#at = Math.max(0, addresses.indexOf(backend.preferredAddress ?? ""));
     this.#left = addresses.length;
   }
 
-  /** The current address, for a socket. */
-  get peer(): { address: string; port: number } {
+  /** The current address. */
+  get peer(): Peer {
     return { address: this.#addresses[this.#at], port: this.#backend.settings.port };
   }
 
@@ -28,15 +34,10 @@ export class AddressWalk {
     return leftMs / this.#left;
   }
 
-  /** Goes on to the next address; false if all were tried. */
+  /** The current address has failed: goes on to the next one, with which other attempts begin from now on. False if all were tried. */
   next(): boolean {
-    if (--this.#left <= 0) return false;
     this.#at = (this.#at + 1) % this.#addresses.length;
-    return true;
-  }
-
-  /** The connection is established: the next attempts begin with this address. */
-  connected(): void {
-    this.#backend.workingAddress = this.#addresses[this.#at];
+    this.#backend.preferredAddress = this.#addresses[this.#at];
+    return --this.#left > 0;
   }
 }

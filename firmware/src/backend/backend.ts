@@ -67,8 +67,8 @@ export class Backend {
   readonly changes: Changes;
   /** Absent where the address is an IPv4 address. */
   declare host: HostName | undefined;
-  /** The address of `host` that accepted a connection last. */
-  declare workingAddress: string | undefined;
+  /** The address of `host` that is tried first; absent while that is the first one. */
+  declare preferredAddress: string | undefined;
   /** The weight in the current pick: less than `weight` during slow start. */
   effectiveWeight: number;
   /** The administrative state, as configured or set by the operator; see `operationalState` for the effect. Set by `setState` only. */
@@ -103,8 +103,7 @@ export class Backend {
     this.health = before?.health ?? new Health(settings.health, changes);
     this.health.rules = settings.health;
     changes.count++;
-    const workingAddress = before?.workingAddress;
-    if (workingAddress !== undefined) this.workingAddress = workingAddress;
+    if (before?.preferredAddress !== undefined) this.preferredAddress = before.preferredAddress;
     this.latency = before?.latency ?? new Latency();
     this.counters = before?.counters ?? {
       ...noAnswers(),

@@ -177,7 +177,6 @@ export class Probe implements EndpointOwner {
   /** A TCP check ends here, the others send their hello or their request. */
   #connected(endpoint: Endpoint): void {
     const { address, port, proxyProtocol, health } = this.#backend.settings;
-    this.#walk?.connected();
     if (proxyProtocol !== "none") endpoint.write(proxyHeader(proxyProtocol));
     if (health.check === "tcp") {
       this.#finish("L4OK");

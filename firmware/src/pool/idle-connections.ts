@@ -26,19 +26,20 @@ export class IdleConnections implements EndpointOwner {
   /** Connections that are kept. Only changed here. */
   count = 0;
   #alarm: Cancel | undefined;
-  /** Connections are kept; only those to an address that is still the backend's; or none. */
-  #keeps: "all" | "current" | "none";
+  #retired = false;
+  /** Not every connection is kept: some may be to an address that its backend no longer has, or all are retired. */
+  #mayRefuse: boolean;
   readonly ignoresRoom = true;
 
   /** `hasNames`: a backend has a host name, whose addresses may change. */
   constructor(clock: Clock, report: Report, hasNames = false) {
     this.#clock = clock;
     this.#report = report;
-    this.#keeps = hasNames ? "current" : "all";
+    this.#mayRefuse = hasNames;
   }
 
   put(backend: Backend, endpoint: Endpoint): void {
-    if (this.#keeps !== "all" && (this.#keeps === "none" || isGone(backend, endpoint))) {
+    if (this.#mayRefuse && (this.#retired || isGone(backend, endpoint))) {
       endpoint.close();
       return;
     }
@@ -83,7 +84,7 @@ export class IdleConnections implements EndpointOwner {
 
   /** Closes all, and every connection put here later: the next configuration has its own idle connections. */
   retire(): void {
-    this.#keeps = "none";
+    this.#retired = this.#mayRefuse = true;
     this.shrink(0);
   }
 

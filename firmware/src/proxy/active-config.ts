@@ -1,3 +1,4 @@
+import type { HostName } from "../backend/host-name.ts";
 import { BackendNames } from "../checks/backend-names.ts";
 import { HealthChecks } from "../checks/health-checks.ts";
 import type { Config } from "../config/settings.ts";
@@ -19,7 +20,7 @@ import { StickyCookie } from "../pool/sticky-cookie.ts";
 import type { AdmissionState } from "./context.ts";
 import { ExchangePool, type HttpContext } from "./exchange-pool.ts";
 import { RETRY_DEADLINE_MS } from "./exchange-state.ts";
-import type { SharedState } from "./shared-state.ts";
+import { resolverOf, type SharedState } from "./shared-state.ts";
 import { TlsRoutes } from "./tls-routes.ts";
 
 /** Heads up to here, which nearly all are, are rewritten by one writer, whose buffer is always there. */
@@ -97,19 +98,7 @@ export class ActiveConfig {
       originLines: originLines(shared.pseudonym),
       trusts: trustedBy(config.trustedProxies),
     };
-    const { hosts } = this.pool;
-    if (hosts !== undefined) {
-      const { pool, checks, context } = this;
-      const parts = {
-        clock,
-        report,
-        resolver: shared.resolver(),
-        pool,
-        checks,
-        idle: context.idle,
-      };
-      this.names = new BackendNames(parts, hosts);
-    }
+    if (this.pool.hosts !== undefined) this.names = backendNames(shared, this, this.pool.hosts);
   }
 
   /**
@@ -156,6 +145,17 @@ function tlsRoutesIn(config: Config, pool: Pool, everything: Group): TlsRoutes |
     made.add(sni, group);
   }
   return made;
+}
+
+/** A function of its own: its variables would lie on the stack below all that makes a configuration. */
+function backendNames(
+  shared: SharedState,
+  { pool, checks, context }: ActiveConfig,
+  hosts: readonly HostName[],
+): BackendNames {
+  const { clock, report } = shared;
+  const resolver = resolverOf(shared);
+  return new BackendNames({ clock, report, resolver, pool, checks, idle: context.idle }, hosts);
 }
 
 /** The keywords of one side. */

@@ -1,4 +1,4 @@
-import { AddressWalk } from "../backend/address-walk.ts";
+import { AddressWalk, type Peer } from "../backend/address-walk.ts";
 import type { Backend } from "../backend/backend.ts";
 import type { ConnectError } from "../log/event.ts";
 import { REFUSAL_COUNTERS } from "../log/refusals.ts";
@@ -77,7 +77,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
   private lastMs = Number.POSITIVE_INFINITY;
   /** The end of the attempt, while the board itself has no socket for it, and where the backend has several addresses. */
   declare private attemptEndMs: number;
-  /** The addresses of a backend by name. */
+  /** The addresses of the backend of the current attempt, where it has a name. */
   declare private walk: AddressWalk | undefined;
   /** The one that is being connected to. */
   private backend: Backend | undefined;
@@ -150,9 +150,9 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     if (choice.maxSessions < Number.POSITIVE_INFINITY) {
       idle.shrink(choice.maxSessions - choice.counters.sessions, choice);
     }
-    if (choice.host !== undefined) this.walk = new AddressWalk(choice);
-    else if (this.walk !== undefined) this.walk = undefined;
-    this.open(choice, Math.min(this.lastMs, nowMs + this.context.config.connectTimeoutMs), nowMs);
+    const endMs = Math.min(this.lastMs, nowMs + this.context.config.connectTimeoutMs);
+    if (choice.host === undefined) this.open(choice.settings, endMs, nowMs);
+    else this.openNamed(new AddressWalk(choice), endMs, nowMs);
   }
 
   /** Forgets it all; the owner is not called. */
@@ -211,16 +211,11 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     this.context.deadlines.setDeadline(this, config.queueTimeoutMs);
   }
 
-  private open(backend: Backend, endMs: number, nowMs: number): void {
-    let ms = endMs - nowMs;
-    const walk = this.walk;
+  /** Opens a connection of an attempt that ends at `endMs`, and waits for `shareMs`. */
+  private open(peer: Peer, endMs: number, nowMs: number, shareMs = endMs - nowMs): void {
+    let ms = shareMs;
     try {
-      const peer = walk === undefined ? backend.settings : walk.peer;
       this.endpoint = new Endpoint(this.context.platform, peer, this);
-      if (walk !== undefined) {
-        this.attemptEndMs = endMs;
-        ms = walk.shareOf(ms);
-      }
     } catch {
       // Not the backend's fault: newcomers hold the sockets for a moment, or the Wi-Fi is away.
       this.attemptEndMs = endMs;
@@ -229,15 +224,23 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     this.context.deadlines.setDeadline(this, ms, nowMs);
   }
 
+  /** Opens a connection to the current address of a backend by name. */
+  private openNamed(walk: AddressWalk, endMs: number, nowMs: number): void {
+    this.walk = walk;
+    this.attemptEndMs = endMs;
+    this.open(walk.peer, endMs, nowMs, walk.shareOf(endMs - nowMs));
+  }
+
   private openAgain(): void {
     const nowMs = this.context.clock.now();
-    if (nowMs < this.attemptEndMs) this.open(this.backend!, this.attemptEndMs, nowMs);
-    else this.giveUp("no-socket");
+    const { settings, host } = this.backend!;
+    if (nowMs >= this.attemptEndMs) this.giveUp("no-socket");
+    else if (host === undefined) this.open(settings, this.attemptEndMs, nowMs);
+    else this.openNamed(this.walk!, this.attemptEndMs, nowMs);
   }
 
   private connected(endpoint: Endpoint, reused: boolean): void {
     this.stopWaiting();
-    if (!reused && this.walk !== undefined) this.walk.connected();
     const backend = this.backend!;
     const { proxyProtocol } = backend.settings;
     this.backend = undefined;
@@ -261,7 +264,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
 
   private missed(failure: "refused" | "connect-timeout", why: ConnectError): void {
     const backend = this.backend!;
-    if (this.walk !== undefined && this.opensNext(backend, this.walk)) return;
+    if (backend.host !== undefined && this.opensNext(this.walk!)) return;
     this.context.report({
       level: "W",
       on: "backend",
@@ -276,12 +279,12 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
   }
 
   /** Tries the next address of the backend within the same attempt; false if none or no time is left. */
-  private opensNext(backend: Backend, walk: AddressWalk): boolean {
+  private opensNext(walk: AddressWalk): boolean {
     const nowMs = this.context.clock.now();
     if (nowMs >= this.attemptEndMs || !walk.next()) return false;
     this.endpoint!.close();
     this.endpoint = undefined;
-    this.open(backend, this.attemptEndMs, nowMs);
+    this.openNamed(walk, this.attemptEndMs, nowMs);
     return true;
   }
 

@@ -8,7 +8,18 @@ import { randomSipKey, type SipKey } from "../net/sip-hash.ts";
 import type { Platform } from "../platform.ts";
 
 /** State that is shared by successive configurations: platform, buffers, deadlines, counters. */
-export type SharedState = Readonly<ReturnType<typeof sharedState>>;
+export type SharedState = Readonly<ReturnType<typeof sharedState>> & {
+  /** See `resolverOf`. */
+  resolver?: Resolver;
+};
+
+/** The board's resolver of host names, made for the first that needs it. */
+export function resolverOf(shared: SharedState): Resolver {
+  const { platform, report } = shared;
+  const servers = () => platform.link.dnsServers ?? [];
+  shared.resolver ??= new Resolver({ platform, report, servers });
+  return shared.resolver;
+}
 
 export function sharedState(platform: Platform, log: Log, report: Report) {
   const { clock } = platform;
@@ -17,7 +28,6 @@ export function sharedState(platform: Platform, log: Log, report: Report) {
     .padStart(8, "0");
   let requests = 0;
   let key: SipKey | undefined;
-  let resolver: Resolver | undefined;
   const scratch = new Uint8Array(SCRATCH_BYTES);
   return {
     platform,
@@ -35,12 +45,6 @@ export function sharedState(platform: Platform, log: Log, report: Report) {
     pseudonym: `hot-potato-${boot}`,
     /** A new X-Request-Id. */
     requestId: () => `${boot}-${++requests}`,
-    /** The resolver of host names, made for the first that needs it. */
-    resolver: () => {
-      const servers = () => platform.link.dnsServers ?? [];
-      resolver ??= new Resolver({ platform, report, servers });
-      return resolver;
-    },
     /**
      * The key for cookies where the configuration has none: secret, different at each start. Drawn when
      * the first client needs it: the chip's random numbers are only good while its radio is on.
