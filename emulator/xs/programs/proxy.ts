@@ -2,7 +2,9 @@ import { type App, type StartOptions, start } from "../../../firmware/src/app.ts
 import { ChipClock } from "../../../firmware/src/chip/clock.ts";
 import { readConfig } from "../../../firmware/src/config/config.ts";
 import type {
+  Link,
   ListenerConstructor,
+  NetworkSettings,
   Platform,
   SerialConstructor,
   SerialPort,
@@ -80,6 +82,40 @@ class Serial implements SerialPort {
   }
 }
 
+/** The network as the board's process knows it. Its members are of the class, as those of the chip's link are: they take no memory. */
+class EngineLink implements Link {
+  get address() {
+    return network.address;
+  }
+  get kind() {
+    return network.kind;
+  }
+  get mac() {
+    return network.mac;
+  }
+  get interfaceState() {
+    return network.interfaceState;
+  }
+  get rssi() {
+    return network.rssi;
+  }
+  get dnsServers() {
+    return network.dnsServers;
+  }
+  watch(task: () => void) {
+    changed = task;
+  }
+  rejoin() {
+    ask("rejoin");
+  }
+}
+
+class ConfigurableLink extends EngineLink {
+  configure(settings: NetworkSettings) {
+    ask("configure", JSON.stringify(settings));
+  }
+}
+
 function seen(value: unknown): RemoteValue {
   if (typeof value === "function") return { kind: "function" };
   if (Array.isArray(value)) return { kind: "array", items: value.map(seen) };
@@ -98,33 +134,7 @@ function platform({
     clock: new ChipClock(error => {
       throw error;
     }),
-    link: {
-      get address() {
-        return network.address;
-      },
-      get kind() {
-        return network.kind;
-      },
-      get mac() {
-        return network.mac;
-      },
-      get interfaceState() {
-        return network.interfaceState;
-      },
-      get rssi() {
-        return network.rssi;
-      },
-      get dnsServers() {
-        return network.dnsServers;
-      },
-      watch(task) {
-        changed = task;
-      },
-      rejoin: () => void ask("rejoin"),
-      configure: network.isConfigurable
-        ? settings => void ask("configure", JSON.stringify(settings))
-        : undefined,
-    },
+    link: network.isConfigurable ? new ConfigurableLink() : new EngineLink(),
     connectionsMax,
     closesListeners,
     multicast,

@@ -116,12 +116,12 @@ export abstract class NetworkLink<Driver extends LinkDriver> implements Link {
 
   rejoin(): void {
     this.#retryMs = RETRY_MS_MIN;
-    this.#leave("leaving");
+    this.leave("leaving");
   }
 
   /** Joins for the first time. */
   protected begin(): void {
-    this.#join();
+    this.attempt();
   }
 
   protected get driver(): Driver | undefined {
@@ -142,9 +142,9 @@ export abstract class NetworkLink<Driver extends LinkDriver> implements Link {
     if (fixed !== false || before?.address !== undefined) driver.configure({ static: fixed });
   }
 
-  #join(): void {
+  private attempt(): void {
     try {
-      this.#driver ??= this.open(() => this.#notice());
+      this.#driver ??= this.open(() => this.notice());
       const network = this.#network!;
       if (this.#configured !== network) {
         this.setUp(this.#driver, network, this.#configured);
@@ -155,29 +155,29 @@ export abstract class NetworkLink<Driver extends LinkDriver> implements Link {
       // The driver may not have found its hardware: it is opened anew at the next attempt.
       this.#driver?.close();
       this.#driver = undefined;
-      this.#failed(String(error));
+      this.failed(String(error));
       return;
     }
-    this.#awaitAddress(JOIN_TIMEOUT_MS);
+    this.awaitAddress(JOIN_TIMEOUT_MS);
   }
 
   /** Where an address appears without a call of `onChanged`, it is found within a second. */
-  #awaitAddress(leftMs: number): void {
-    const address = this.#given;
-    if (address !== undefined) this.#use(address);
-    else if (leftMs <= 0) this.#failed();
-    else this.#after(JOIN_CHECK_MS, () => this.#awaitAddress(leftMs - JOIN_CHECK_MS));
+  private awaitAddress(leftMs: number): void {
+    const address = this.given;
+    if (address !== undefined) this.use(address);
+    else if (leftMs <= 0) this.failed();
+    else this.after(JOIN_CHECK_MS, () => this.awaitAddress(leftMs - JOIN_CHECK_MS));
   }
 
   /** An exception that leaves the driver's callback reboots the chip, again at each join. */
-  #notice(): void {
+  private notice(): void {
     try {
-      const address = this.#given;
+      const address = this.given;
       if (address !== undefined) {
         this.#retryMs = RETRY_MS_MIN;
-        this.#use(address);
+        this.use(address);
       } else if (this.#driver!.connection <= CONNECTION_NONE) {
-        this.#failed();
+        this.failed();
       }
     } catch (error) {
       const { report } = this.#parts;
@@ -186,16 +186,16 @@ export abstract class NetworkLink<Driver extends LinkDriver> implements Link {
   }
 
   /** The IPv4 address of the driver, once it is in the network. */
-  get #given(): string | undefined {
+  private get given(): string | undefined {
     const { connection, address } = this.#driver!;
     return connection < this.readyFrom || address?.includes(":") ? undefined : address;
   }
 
-  #use(address: string): void {
-    this.#after(ADDRESS_CHECK_MS, () => {
-      const now = this.#given;
-      if (now === undefined) this.#failed();
-      else this.#use(now);
+  private use(address: string): void {
+    this.after(ADDRESS_CHECK_MS, () => {
+      const now = this.given;
+      if (now === undefined) this.failed();
+      else this.use(now);
     });
     if (address === this.#address) return;
     const isNew = this.#address === undefined;
@@ -204,12 +204,12 @@ export abstract class NetworkLink<Driver extends LinkDriver> implements Link {
     this.#changed?.();
   }
 
-  #failed(error?: string): void {
-    this.#leave(this.#address === undefined ? "join-failed" : "lost", error);
+  private failed(error?: string): void {
+    this.leave(this.#address === undefined ? "join-failed" : "lost", error);
   }
 
   /** Gives the address up, and joins again after a pause. */
-  #leave(what: "lost" | "join-failed" | "leaving", error?: string): void {
+  private leave(what: "lost" | "join-failed" | "leaving", error?: string): void {
     const hadAddress = this.#address !== undefined;
     this.#address = undefined;
     this.left();
@@ -218,15 +218,15 @@ export abstract class NetworkLink<Driver extends LinkDriver> implements Link {
     const { report } = this.#parts;
     if (what === "leaving") report({ level: "I", on: "net", what, retryMs });
     else report({ level: "W", on: "net", what, retryMs, error });
-    this.#after(retryMs, () => {
+    this.after(retryMs, () => {
       // A hanging attempt must be ended first; the disconnect of that is not another failure.
       if (this.#driver !== undefined) this.disconnect(this.#driver);
-      this.#after(RETRY_MS_MIN, () => this.#join());
+      this.after(RETRY_MS_MIN, () => this.attempt());
     });
     if (hadAddress) this.#changed?.();
   }
 
-  #after(ms: number, task: () => void): void {
+  private after(ms: number, task: () => void): void {
     this.#alarm?.();
     this.#alarm = this.#parts.clock.after(ms, task);
   }

@@ -93,7 +93,7 @@ class WifiLink extends NetworkLink<WiFiDriver> {
       this.begin();
       return;
     }
-    this.#endTrial();
+    this.endTrial();
     if (!isSame(this.#credentials, before)) {
       const atMs = this.#parts.clock.now() + ROLLBACK_MS;
       this.#previous = { credentials: before, atMs };
@@ -103,7 +103,7 @@ class WifiLink extends NetworkLink<WiFiDriver> {
 
   confirm(): void {
     if (this.#previous === undefined || this.address === undefined) return;
-    this.#endTrial();
+    this.endTrial();
     saveCredentials(this.#parts.store, LAST, this.#credentials);
     this.#parts.report({ level: "I", on: "net", what: "saved", ssid: this.#credentials.ssid });
   }
@@ -147,37 +147,37 @@ class WifiLink extends NetworkLink<WiFiDriver> {
   protected override joined(): void {
     this.#parts.stayAwake();
     if (this.#previous === undefined) saveCredentials(this.#parts.store, LAST, this.#credentials);
-    else this.#beginTrial();
+    else this.beginTrial();
   }
 
   protected override left(): void {
     const isLate = this.#previous !== undefined && this.#parts.clock.now() >= this.#previous.atMs;
-    if (isLate && this.#trial === undefined) this.#rollBack("no-address");
+    if (isLate && this.#trial === undefined) this.rollBack("no-address");
   }
 
   /** The network is saved if it is confirmed in time, even if it was lost in between. */
-  #beginTrial(): void {
+  private beginTrial(): void {
     if (this.#trial !== undefined) return;
     const { clock, report } = this.#parts;
     const { ssid } = this.#credentials;
     report({ level: "I", on: "net", what: "trial", ssid, ms: NETWORK_TRIAL_MS });
     this.#trial = clock.after(NETWORK_TRIAL_MS, () => {
-      this.#rollBack("unconfirmed");
+      this.rollBack("unconfirmed");
       this.rejoin();
     });
   }
 
-  #endTrial(): void {
+  private endTrial(): void {
     this.#trial?.();
     this.#trial = undefined;
     this.#previous = undefined;
   }
 
   /** Takes the credentials of the previous network again. */
-  #rollBack(why: string): void {
+  private rollBack(why: string): void {
     const { ssid } = this.#credentials;
     this.#parts.report({ level: "W", on: "net", what: "rolled-back", ssid, why });
     this.#credentials = this.#previous!.credentials;
-    this.#endTrial();
+    this.endTrial();
   }
 }
