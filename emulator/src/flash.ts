@@ -13,7 +13,7 @@ import { emptyPage, type Item, Nvs, type Page } from "./nvs.ts";
 /** Pages of 4 KB in the partition `nvs`: 72 KB (firmware/partitions.csv). */
 const PAGES = 18;
 
-/** Those of a board that was flashed with the partition table of the SDK (xsProj-esp32/partitions.csv): 24 KB. */
+/** Pages of a board that was flashed with the partition table of the SDK (xsProj-esp32/partitions.csv): 24 KB. */
 export const SDK_PAGES = 6;
 
 const PAGE_BYTES = 4096;

@@ -38,7 +38,7 @@ const health: fc.Arbitrary<Document> = fc.oneof(
   fc.record(overHttp, { requiredKeys: ["check"] }),
 );
 
-/** Of one backend. */
+/** The settings of one backend. */
 const ownHealth: fc.Arbitrary<Document> = fc.oneof(
   fc.record(watch, { requiredKeys: [] }),
   fc.record(overHttp, { requiredKeys: ["check"] }),

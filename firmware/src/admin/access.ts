@@ -16,7 +16,7 @@ export interface AdminRequest {
   readonly port: number;
   /** A field, by its name in lower case. */
   field(name: string): string | undefined;
-  /** What its body says; it is called once. */
+  /** Returns the parsed body; may be called once. */
   body(): Parsed | "no memory";
 }
 

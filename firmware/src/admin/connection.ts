@@ -165,7 +165,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     return new JsonParser(() => hasRoom(runtime.parts.platform, 0));
   }
 
-  /** What was read of the body; it is in memory no longer than it is used. */
+  /** Returns the parsed body, and releases it. */
   #takeBody(): Parsed | "no memory" {
     const parser = this.#request.body;
     this.#request.body = undefined;

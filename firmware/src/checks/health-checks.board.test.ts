@@ -311,7 +311,7 @@ describe("a backend with health of its own", () => {
     expect(lab.app!.proxy.pool.backends[0].health).toMatchObject({ up: false, code: "L7STS/500" });
     runtime.setKey("backends[0].health.check", "none");
     expect(runtime.setKey("retries", 1)).toBeDefined();
-    expect(changes(lab)).toEqual(["a down L7STS/500"]); // the path still stands there, so it is refused
+    expect(changes(lab)).toEqual(["a down L7STS/500"]); // refused: the document still has the path
     runtime.setKey("backends[0].health", { check: "none" });
     expect(changes(lab)).toEqual(["a down L7STS/500", "a up"]);
   });
@@ -323,7 +323,7 @@ describe("a TLS check", () => {
   const FATAL_ALERT = Buffer.from("15030300020228", "hex");
   const UNKNOWN_NAME_WARNING = Buffer.from("15030300020170", "hex");
 
-  /** What the check of a backend that answers with `answer` finds, and the hello that it has sent. */
+  /** The result of the check of a backend that answers with `answer`, and the hello that it was sent. */
   async function checkedBy(answer: (socket: MockSocket) => void, health: object = {}) {
     const lab = new EmulatedLab();
     let received = Buffer.alloc(0);

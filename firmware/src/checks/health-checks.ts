@@ -28,7 +28,7 @@ interface Due {
 export class HealthChecks {
   #context: ProbeContext;
   #pool: Pool;
-  /** Of the backends with HTTP checks: one for each of their settings. */
+  /** Expected responses of HTTP checks: one for each object of settings. */
   #expected: ExpectedResponse[] = [];
   #due: Due[];
   #probe: Probe | undefined;

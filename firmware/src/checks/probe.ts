@@ -158,7 +158,7 @@ export class Probe implements EndpointOwner {
     else this.#finish(`${this.#layer}RSP`);
   }
 
-  /** What is checked now: the connection, or what the backend answers. */
+  /** The layer that is checked now: the connection, or the answer to the hello or the request. */
   get #layer(): "L4" | "L6" | "L7" {
     if (this.#head !== undefined) return "L7";
     return this.#answer === undefined ? "L4" : "L6";

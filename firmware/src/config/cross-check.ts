@@ -106,7 +106,7 @@ export function crossCheck(check: DocumentReader, config: Config, given: GivenDo
   }
 }
 
-/** What only HTTP checks use, and `host`, which TLS checks use as well. */
+/** Keys that only HTTP checks use, except `host`, which TLS checks use as well. */
 const HTTP_KEYS = Object.freeze(["path", "host", "status", "body"]);
 
 function healthCheck(check: DocumentReader, config: Config, given: GivenDocument): void {
@@ -122,7 +122,7 @@ function healthCheck(check: DocumentReader, config: Config, given: GivenDocument
   }
 }
 
-/** What `shared`, the settings of other backends, has in the same way is complained about there. */
+/** Faults that `shared`, the settings of the other backends, has as well are reported there. */
 function healthFaults(
   check: DocumentReader,
   path: string,

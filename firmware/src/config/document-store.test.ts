@@ -165,7 +165,7 @@ describe("a power cut at any step", () => {
           const json = JSON.stringify(store.read(KEY));
           found.add(json === JSON.stringify(before) ? "old" : "new");
           expect([JSON.stringify(before), JSON.stringify(after)]).toContain(json);
-          // What the cut has left takes no room for long.
+          // Leftover pieces are deleted by the next write.
           expect(start().write(KEY, OTHER)).toBeUndefined();
           expect(start().read(KEY)).toEqual(OTHER);
           expect(texts().join("").length).toBeLessThan(jsonLength(OTHER) * 1.05 + 20);

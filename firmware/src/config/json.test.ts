@@ -56,7 +56,7 @@ test("every text that JSON.parse refuses gets a place, and the one behind it", (
   );
 });
 
-/** What the parser finds in these pieces of bytes, one character for each. */
+/** The result of the parser for these pieces, with a character for each byte. */
 function inPieces(pieces: readonly string[]) {
   const parser = new JsonParser();
   for (const piece of pieces) parser.read(Buffer.from(piece, "latin1"));

@@ -12,7 +12,7 @@ const MARK_LENGTH_MAX = 3;
 /** Longest word that may be a number, `true`, `false` or `null`, and that is echoed. */
 const WORD_MAX = 64;
 
-/** So many values are made between two looks at the free memory: they take less than the reserve. */
+/** Number of values between two checks of the free memory: they take less than the reserve. */
 const VALUES_AT_ONCE = 32;
 
 const LF = 10;
@@ -65,7 +65,7 @@ export class JsonParser {
   #root: unknown;
   #wanted: Wanted = "value";
   #token: "none" | "text" | "word" = "none";
-  /** What was read of the token before the current piece. */
+  /** The part of the token that came before the current piece. */
   #before = "";
   /** The complaint about a word at this place; `undefined` where it may be a value. */
   #misplaced: string | undefined;
