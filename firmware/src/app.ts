@@ -86,14 +86,10 @@ export function start(
   const parts = { platform, proxy, store, configStore, report };
   const name = new BoardName(parts, build);
   const time = new BoardTime(parts);
-  const running = new RunningConfig({
-    ...parts,
-    listeners,
+  const running = new RunningConfig(
+    { ...parts, listeners, builtIn: builtIn.document, name, time },
     startConfig,
-    builtIn: builtIn.document,
-    name,
-    time,
-  });
+  );
   runtime = new RuntimeApi({ ...parts, log, running, build, token: given.token, name, time });
   const server = new AdminServer(runtime);
 

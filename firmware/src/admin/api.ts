@@ -27,7 +27,8 @@ const HEALTH = "/healthz";
 /** The target of OPTIONS that is not a path, but the server itself (RFC 9112 section 3.2.4). */
 const SERVER = "*";
 
-const NO_MEMORY = "the board has no memory for this beside its sessions; nothing was changed";
+const NO_MEMORY =
+  "no memory is left for this beside the board's sessions and the configuration in force; nothing was changed";
 
 /** Prefix of the paths of single backends. */
 const BACKENDS = "/api/backends/";

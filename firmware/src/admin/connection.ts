@@ -5,12 +5,12 @@ import { ReplyWriter } from "../http1/reply-writer.ts";
 import { RequestReader } from "../http1/request-reader.ts";
 import type { Deadlines, Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
-import { hasRoom } from "../net/memory-reserve.ts";
 import type { TCPSocket } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";
 import { hasToken } from "./access.ts";
 import { type AdminAnswer, error } from "./answer.ts";
 import { respond } from "./api.ts";
+import { memoryFor } from "./config-memory.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 
 /** Requests to the admin port are small. */
@@ -162,7 +162,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     const { runtime } = this.#context;
     const field = (name: string) => head.lookup(name);
     if (head.method !== "PUT" || !hasToken(runtime, { field })) return undefined;
-    return new JsonParser(() => hasRoom(runtime.parts.platform, 0));
+    return new JsonParser(memoryFor(runtime.parts.platform));
   }
 
   /** Returns the parsed body, and releases it. */

@@ -11,6 +11,7 @@ import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import type { ActiveDocument, Source, StartConfig } from "./active-document.ts";
 import type { BoardName } from "./board-name.ts";
 import type { BoardTime } from "./board-time.ts";
+import { canActivate } from "./config-memory.ts";
 import { CrashRecord } from "./crash-record.ts";
 import { type Outcome, refusal } from "./outcome.ts";
 import { noSocketFor, openAll, portsOf } from "./port-plan.ts";
@@ -28,7 +29,6 @@ export interface RunningConfigParts {
   readonly configStore: ConfigStore | undefined;
   readonly report: Report;
   readonly listeners: Listeners;
-  readonly startConfig: StartConfig;
   /** The document that was built in. */
   readonly builtIn: object;
   readonly name: BoardName;
@@ -49,9 +49,10 @@ export class RunningConfig {
   #trial: Trial | undefined;
   #crashes: CrashRecord;
 
-  constructor(parts: RunningConfigParts) {
+  /** `startConfig` is in memory no longer than its configuration is in force. */
+  constructor(parts: RunningConfigParts, startConfig: StartConfig) {
     const { platform, proxy, store, configStore, builtIn } = parts;
-    const { document, source, suspended, previous, rolledBack, failed } = parts.startConfig;
+    const { document, source, suspended, previous, rolledBack, failed } = startConfig;
     this.#parts = parts;
     this.#active = { document, source, suspended: suspended === true };
     this.#rolledBack = rolledBack;
@@ -62,7 +63,12 @@ export class RunningConfig {
     if (previous === undefined) return;
     const savedAs = hasSameJson(document, builtIn) ? "built-in" : "flash";
     const { adminPort, network } = previous.config;
-    const before = { active: previous, adminPort, network, served: true };
+    const active = {
+      document: previous.document,
+      source: previous.source,
+      suspended: previous.suspended === true,
+    };
+    const before = { active, adminPort, network, served: true };
     this.#beginTrial(new Trial(parts, before, savedAs));
   }
 
@@ -132,16 +138,17 @@ export class RunningConfig {
   }
 
   /**
-   * Puts a document in force, on trial. If no sockets are left for its ports, because the SDK's cannot be closed, saves it
-   * for the next start.
+   * Puts a document in force, on trial. If no sockets are left for its ports, because the SDK's cannot be closed, or no
+   * memory beside the configuration in force, saves it for the next start.
    */
   configure({ document, config }: Configuration, savedAs: Trial["savedAs"] = "flash"): Outcome {
     const { listeners, proxy } = this.#parts;
     const ports = portsOf(config);
-    if (!listeners.fits(ports)) return this.#acceptForNextStart(document, ports);
+    const lack = this.#lack(config);
+    if (lack !== undefined) return this.#acceptForNextStart(document, lack);
     const { adminPort, network } = proxy.config;
     const error = openAll(listeners, ports, adminPort);
-    if (error !== undefined) return unchanged(error);
+    if (error !== undefined) return unchanged(`listeners: ${error}`);
     const running = this.#trial;
     const served = hasUsableBackend(this.#parts);
     const before = running?.before ?? { active: this.#active, adminPort, network, served };
@@ -168,10 +175,11 @@ export class RunningConfig {
 
   /** Puts a document in force until the next reset, without a trial and without writing to flash. */
   configureUntilReset({ document, config }: Configuration): Outcome {
-    const { listeners } = this.#parts;
+    const { listeners, platform } = this.#parts;
+    if (!canActivate(platform, config)) return unchanged(NO_MEMORY);
     const ports = portsOf(config);
     const error = openAll(listeners, ports);
-    if (error !== undefined) return unchanged(error);
+    if (error !== undefined) return unchanged(`listeners: ${error}`);
     this.#endTrial();
     this.#use({ document, source: "until-reset" }, config);
     listeners.closeAllBut(ports);
@@ -183,7 +191,7 @@ export class RunningConfig {
     const trial = this.#trial;
     if (trial === undefined) return refusal("undo: no configuration is on trial");
     const outcome = readConfig(trial.before.active.document);
-    if ("config" in outcome && !this.#parts.listeners.fits(portsOf(outcome.config))) {
+    if ("config" in outcome && this.#lack(outcome.config) !== undefined) {
       trial.endAfter(RESTART_MS, () => this.#rollBack(trial, "undone"));
       return { done: "the board restarts with the previous configuration" };
     }
@@ -221,15 +229,22 @@ export class RunningConfig {
     report({ level: suspended ? "W" : "I", on: "config", what });
   }
 
-  #acceptForNextStart(document: object, ports: readonly number[]): Outcome {
-    const { listeners, configStore, report } = this.#parts;
-    const lack = noSocketFor(listeners, ports);
+  /** Why `config` cannot be in force before the next start; `undefined` if it can. */
+  #lack(config: Config): string | undefined {
+    const { listeners, platform } = this.#parts;
+    const ports = portsOf(config);
+    if (!listeners.fits(ports)) return `listeners: ${noSocketFor(listeners, ports)}`;
+    return canActivate(platform, config) ? undefined : NO_MEMORY;
+  }
+
+  #acceptForNextStart(document: object, lack: string): Outcome {
+    const { configStore, report } = this.#parts;
     if (configStore === undefined) return unchanged(`${lack}, and this machine has no storage`);
     const error = configStore.saveNext(document);
     if (error !== undefined) return unchanged(`${lack}, and writing to flash failed: ${error}`);
     this.#next = document;
     report({ level: "I", on: "config", what: "next-start" });
-    return { done: `accepted for the next start: ${lack}` };
+    return { done: `accepted for the next start: ${lack.slice(lack.indexOf(" ") + 1)}` };
   }
 
   /** Drops the document for the next start, if there is one; returns the outcome's text about it. */
@@ -283,8 +298,8 @@ export class RunningConfig {
   }
 
   /**
-   * Puts the previous document in force; if its ports cannot be opened, the board restarts with it, which only a
-   * document that waited for its start can need.
+   * Puts the previous document in force; if its ports cannot be opened, or memory is short, the board restarts with it,
+   * which only a document that waited for its start, or a large one, can need.
    */
   #rollBack({ before }: Trial, why: string): void {
     const { listeners, platform, proxy, configStore, report, store } = this.#parts;
@@ -292,11 +307,12 @@ export class RunningConfig {
     this.#rolledBack = why;
     const outcome = readConfig(before.active.document);
     if ("complaints" in outcome) throw new Error(outcome.complaints[0]); // it was in force
-    const error = openAll(listeners, portsOf(outcome.config));
+    const { config } = outcome;
+    const error = canActivate(platform, config) ? openAll(listeners, portsOf(config)) : NO_MEMORY;
     if (error === undefined) {
-      this.#use(before.active, outcome.config);
+      this.#use(before.active, config);
       restoreStates(proxy, store); // also of backends that were absent from the other document
-      listeners.closeAllBut(portsOf(outcome.config));
+      listeners.closeAllBut(portsOf(config));
     } else {
       this.#next = before.active.document;
       configStore?.trialBegan(why); // the start reports it again
@@ -306,7 +322,9 @@ export class RunningConfig {
   }
 }
 
-/** The refusal of a document whose ports cannot be opened. */
+const NO_MEMORY = "configuration: no memory is left for it beside the one in force";
+
+/** The refusal of a document for which ports or memory are missing. */
 function unchanged(error: string): Outcome {
-  return refusal(`listeners: ${error}; nothing was changed`);
+  return refusal(`${error}; nothing was changed`);
 }

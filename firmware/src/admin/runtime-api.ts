@@ -15,6 +15,7 @@ import { budget } from "../net/connection-budget.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import type { BoardName } from "./board-name.ts";
 import type { BoardTime } from "./board-time.ts";
+import { canRead } from "./config-memory.ts";
 import { type Outcome, refusal } from "./outcome.ts";
 import type { RunningConfig, RunningConfigParts } from "./running-config.ts";
 import { STATES_KEY, saveStates } from "./runtime-changes.ts";
@@ -25,6 +26,9 @@ import { CONFIRMATION } from "./trial.ts";
 
 /** Delay between the response to a factory reset and the reset, so that the response arrives. */
 const FACTORY_RESET_MS = 1000;
+
+const NO_MEMORY =
+  "configuration: no memory is left to check it beside the one in force; nothing was changed. With a smaller one and a restart there is more";
 
 const EARLIER_PARTITION = `, which has the partitions of an earlier firmware; ${DOCUMENT_BYTES_MAX} fit once it is flashed over USB`;
 
@@ -139,6 +143,7 @@ export class RuntimeApi {
 
   /** See `RunningConfig.configure` and, for `persist: false`, `configureUntilReset`. */
   configure(given: object, { persist = true } = {}): Outcome {
+    if (!canRead(this.parts.platform, given)) return refusal(NO_MEMORY);
     const outcome = readConfig(withSecrets(given, this.running.document));
     if ("complaints" in outcome) return outcome;
     if (!persist) return this.#noted(this.running.configureUntilReset(outcome), outcome.config);

@@ -131,7 +131,7 @@ test("no more values are made when memory is short", () => {
   const parser = new JsonParser(() => room-- > 0);
   let pieces = 0;
   while (!parser.lacksMemory) parser.read(Buffer.from(pieces++ === 0 ? "[0" : ",0"));
-  expect(pieces).toBeLessThan(4 * 32 + 2);
+  expect(pieces).toBeLessThan(4 * 8 + 2);
   parser.read(Buffer.from("]"));
   expect(parser.end()).toEqual({ complaint: expect.stringContaining("no memory for more") });
 });

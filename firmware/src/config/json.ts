@@ -13,7 +13,7 @@ const MARK_LENGTH_MAX = 3;
 const WORD_MAX = 64;
 
 /** Number of values between two checks of the free memory: they take less than the reserve. */
-const VALUES_AT_ONCE = 32;
+const VALUES_AT_ONCE = 8;
 
 const LF = 10;
 const CR = 13;
@@ -54,7 +54,7 @@ export function readJson(text: string): Parsed {
 export class JsonParser {
   /** The values would take memory that the board has no more: the rest of the text was not read. */
   lacksMemory = false;
-  #hasRoom: () => boolean;
+  #hasRoom: (values: number) => boolean;
   #values = 0;
   #complaint: string | undefined;
   /** The first codes, until there are enough for a byte-order mark. */
@@ -82,8 +82,8 @@ export class JsonParser {
   #commaLine = 1;
   #commaLineAt = 0;
 
-  /** `hasRoom`: memory for some more values is left. */
-  constructor(hasRoom: () => boolean = () => true) {
+  /** `hasRoom`: memory for some more than so many values is left. */
+  constructor(hasRoom: (values: number) => boolean = () => true) {
     this.#hasRoom = hasRoom;
   }
 
@@ -280,7 +280,7 @@ export class JsonParser {
     if (inner === undefined) this.#root = value;
     else if (Array.isArray(inner)) inner.push(value);
     else put(inner as Record<string, unknown>, this.#keys.at(-1)!, value);
-    if (++this.#values % VALUES_AT_ONCE !== 0 || this.#hasRoom()) return;
+    if (++this.#values % VALUES_AT_ONCE !== 0 || this.#hasRoom(this.#values)) return;
     this.lacksMemory = true;
     this.#fault("the board has no memory for more");
   }
