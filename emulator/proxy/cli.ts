@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import { styleText } from "node:util";
 import type { Config } from "../../firmware/src/config/settings.ts";
+import { MDNS_PORT } from "../../firmware/src/dns/responder.ts";
 import { VERSION } from "../../firmware/src/version.ts";
 import { buildId } from "../../firmware/tools/build-id.ts";
 import { runCommand, UsageError } from "../../firmware/tools/command-line.ts";
@@ -17,6 +18,9 @@ import { LocalBoard } from "./workbench/emulated.ts";
 import { RemoteBoard } from "./workbench/remote.ts";
 import { DemoBackend } from "./workbench/servers.ts";
 import { Workbench, type WorkbenchParts } from "./workbench/workbench.ts";
+
+/** All addresses of this computer. */
+const ANY_ADDRESS = "0.0.0.0";
 
 /** The emulated board runs the sources as they are. */
 const BUILD = buildId([]);
@@ -42,7 +46,11 @@ async function emulate(options: Options): Promise<void> {
   const board = new FirmwareBoard({
     kind,
     random: () => randomInt(2 ** 32) / 2 ** 32, // unpredictable, as on the chip
-    publish: port => published.find(({ boardPort }) => boardPort === port),
+    publish: port =>
+      options.mdns && port === MDNS_PORT
+        ? { port, host: ANY_ADDRESS } // bound to one address it would get no multicast
+        : published.find(({ boardPort }) => boardPort === port),
+    multicast: options.mdns,
     onLine: line => {
       setImmediate(() => typing.above(() => print(line))); // Node opens a port a tick late: "ready" must be true
       workbench?.log(line);

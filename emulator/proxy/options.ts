@@ -82,6 +82,9 @@ const OPTIONS = {
     read: readBoardAddress,
     help: "the workbench for a real board, through its admin port; no board is emulated",
   },
+  mdns: {
+    help: "the board has its name by multicast DNS, and is found, on the loopback interface of this computer",
+  },
   pty: {
     help: "a pseudo-terminal for screen, minicom or idf-monitor, with the board's serial line at 115200 baud (Linux and macOS)",
   },
@@ -121,6 +124,8 @@ export interface Options {
   given: GivenSettings;
   flash: Flash | undefined;
   pty: boolean;
+  /** The board speaks multicast DNS on the loopback interface. */
+  mdns: boolean;
   published: readonly Published[];
   kind: BoardKind;
   engine: "node" | "xs";
@@ -181,24 +186,27 @@ export async function readOptions(line: EmulateLine): Promise<Options | string> 
   const demoPorts = ui === undefined ? DEMO_PORTS : WORKBENCH_DEMO_PORTS;
   const used = [...published.map(({ port }) => port), ui];
   const configuration = demo ? readDocument(undefined, await demoBackends(demoPorts, used)) : base;
-  const { pty, engine, quiet, json, log = process.stdout.isTTY ? "compact" : "raw" } = values;
+  const { pty, mdns, engine, quiet, json, log = process.stdout.isTTY ? "compact" : "raw" } = values;
   return {
-    ...{ configuration, given: settings, flash, pty, published, kind, engine },
+    ...{ configuration, given: settings, flash, pty, mdns, published, kind, engine },
     ...{ demo, quiet, json, log, ui },
     remote: remote && { ...remote, token: values.token },
   };
 }
 
 function refuseTogether({ values, given }: EmulateLine): void {
-  const useless = (["publish", "backend", "config", "board", "sockets", "pty"] as const).find(
-    name => given.has(name),
-  );
+  const useless = (
+    ["publish", "backend", "config", "board", "sockets", "mdns", "pty"] as const
+  ).find(name => given.has(name));
   if (given.has("board-address") && useless !== undefined) {
     throw new UsageError(
       `--${useless} is for the emulated board, and --board-address watches another`,
     );
   }
   onlyOneOf(given, "log", "json");
+  if (values.mdns && values.sockets === "sdk") {
+    throw new UsageError("--mdns needs the firmware's own sockets: leave out --sockets sdk");
+  }
   if (values.ui !== undefined && values.engine !== "node") {
     throw new UsageError("--ui looks into the firmware, which --engine xs does not allow");
   }

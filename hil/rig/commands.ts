@@ -36,6 +36,7 @@ import { INJECTABLE_FAULTS } from "./inject.ts";
 import { KnownBoards, listBoards } from "./known-boards.ts";
 import { LoaderError } from "./loader.ts";
 import { Locked } from "./lock.ts";
+import { browse, listNamed } from "./named-boards.ts";
 import {
   type CommandOptions,
   chosen,
@@ -117,7 +118,10 @@ async function playOn(options: CommandOptions, output: Output): Promise<number> 
   if (options.list) {
     const boards = listBoards(found, new KnownBoards());
     const titles = scenarios.map(({ theme, title }) => `${theme}: ${title}`);
-    stdout.write(`Boards\n\n${boards}\n\nScenarios\n\n${titles.join("\n")}\n`);
+    const named = listNamed(await browse());
+    stdout.write(
+      `Boards\n\n${boards}\n\nBoards in the network\n\n${named}\n\nScenarios\n\n${titles.join("\n")}\n`,
+    );
     return EXIT.passed;
   }
   const playing = chosen(scenarios, options.wanted);

@@ -68,7 +68,9 @@ Plays the scenarios of hil/scenarios on a board, over its serial port and real T
 plugged in, or an emulated one. One verdict, and reports. doctor checks everything between
 board and computer; diff compares two recorded runs.`,
   options: {
-    list: { help: "lists the boards and the scenarios" },
+    list: {
+      help: "lists the boards, those that multicast DNS finds in the network too, and the scenarios",
+    },
     ...BOARD_OPTIONS,
     address: {
       value: "IP[:PORT]",

@@ -44,26 +44,31 @@ export function computerWire(resolve: LookUp = lookUp): Wire {
   return {
     ...net,
     takesOnread: true,
-    createSocket: options => new ComputerDatagrams(dgram.createSocket(options), resolve),
+    createSocket: options => new ComputerDatagrams(options, resolve),
   };
 }
 
 /** A socket of `node:dgram` that answers some datagrams itself. */
 class ComputerDatagrams extends EventEmitter implements WireDatagrams {
-  #socket: dgram.Socket;
+  #options: dgram.SocketOptions;
+  #socket!: dgram.Socket;
   #resolve: LookUp;
+  /** The board speaks multicast DNS as a host of its own, beside this computer's. */
+  #isResponder = false;
   #closed = false;
 
-  constructor(socket: dgram.Socket, resolve: LookUp) {
+  constructor(options: dgram.SocketOptions, resolve: LookUp) {
     super();
-    this.#socket = socket;
+    this.#options = options;
     this.#resolve = resolve;
-    socket.on("message", (bytes, from) => this.emit("message", bytes, from));
-    socket.on("error", error => this.emit("error", error));
   }
 
-  bind(options: { port: number; address?: string | undefined }): void {
-    this.#socket.bind(options);
+  bind({ port, address }: { port: number; address?: string | undefined }): void {
+    this.#isResponder = port === MDNS_PORT;
+    this.#socket = dgram.createSocket({ ...this.#options, reuseAddr: this.#isResponder });
+    this.#socket.on("message", (bytes, from) => this.emit("message", bytes, from));
+    this.#socket.on("error", error => this.emit("error", error));
+    this.#socket.bind({ port, address });
   }
 
   send(bytes: Uint8Array, port: number, address: string): void {
@@ -76,7 +81,7 @@ class ComputerDatagrams extends EventEmitter implements WireDatagrams {
       setImmediate(() => answer(timeAnswer(bytes, Date.now())));
     } else if (
       (address === SERVICES_ADDRESS && port === DNS_PORT) ||
-      (address === MDNS_GROUP && port === MDNS_PORT)
+      (address === MDNS_GROUP && port === MDNS_PORT && !this.#isResponder)
     ) {
       void dnsAnswer(bytes, this.#resolve).then(answer);
     } else {
