@@ -48,6 +48,11 @@ export function list(opening: string, values: Iterable<unknown>): AdminAnswer {
   return inPieces(JSON_TYPE, listed(opening, values));
 }
 
+/** JSON of `object`, with a list of many values behind its last key, one value at a time. */
+export function withList(object: object, key: string, values: Iterable<unknown>): AdminAnswer {
+  return inPieces(JSON_TYPE, listedIn(object, key, values));
+}
+
 function* pieces(document: object): Generator<string, void> {
   for (const json of jsonPieces(document)) {
     for (let at = 0; at < json.length; at += PIECE) yield escaped(json.slice(at, at + PIECE));
@@ -56,6 +61,17 @@ function* pieces(document: object): Generator<string, void> {
 }
 
 Object.freeze(pieces.prototype);
+
+function* listedIn(
+  object: object,
+  key: string,
+  values: Iterable<unknown>,
+): Generator<string, void> {
+  for (const piece of jsonPieces(object)) if (piece !== "}") yield escaped(piece);
+  yield* listed(`,"${key}":[`, values);
+}
+
+Object.freeze(listedIn.prototype);
 
 function* listed(opening: string, values: Iterable<unknown>): Generator<string, void> {
   let before = opening;

@@ -5,13 +5,13 @@ import { type AdminRequest, ECHO_MAX, hasToken, refusedChange, refusedSite } fro
 import {
   type AdminAnswer,
   error,
-  escaped,
   inPieces,
   json,
   list,
   outcomeAnswer,
   text,
   whole,
+  withList,
 } from "./answer.ts";
 import { metrics } from "./metrics.ts";
 import { type Outcome, refusal } from "./outcome.ts";
@@ -190,8 +190,7 @@ function* picksOf(lines: Iterable<string>): Generator<string, void> {
 Object.freeze(picksOf.prototype);
 
 function status(runtime: RuntimeApi): AdminAnswer {
-  const board = escaped(JSON.stringify(boardStatus(runtime)));
-  return list(`${board.slice(0, -1)},"backends":[`, backendStatuses(runtime));
+  return withList(boardStatus(runtime), "backends", backendStatuses(runtime));
 }
 
 /** Uses the JSON object in a body. */

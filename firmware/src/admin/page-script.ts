@@ -101,6 +101,8 @@ function show(status) {
   });
   const all = rates.reduce((sum, rate) => sum + rate, 0);
   $("where").textContent = [status.name, status.ip, status.rssi && status.rssi + " dBm", "v" + status.version].filter(Boolean).join("  ");
+  const { by, gateway, dns } = status.network ?? {};
+  $("where").title = by ? "address by " + by + ", router " + (gateway ?? "-") + ", DNS " + (dns.join(", ") || "-") : "";
   const { source, trialLeftMs, rolledBack, changesAtNextStart, setAtRunTime, suspended } = status.configuration;
   $("config").className = rolledBack || changesAtNextStart || suspended ? "warn" : "";
   $("config").replaceChildren([source, rolledBack && "rolled back: " + rolledBack, suspended && "clients get 503 until one is applied",
@@ -138,6 +140,7 @@ function show(status) {
     const [word, detail] = (check ?? "").split("/");
     code.textContent = check ? (CODES[word.replace("L6", "L7")] ?? word) + (detail ? " (" + detail + ")" : "") : "not checked yet";
     code.title = check ?? "";
+    where.title = backend.dns ? backend.dns.addresses.join(", ") + (backend.dns.failure ? " (DNS: " + backend.dns.failure + ")" : "") : "";
     where.replaceChildren(backend.address + ", ", code, check ? " for " + span(backend.checkSinceMs) : "",
       actual === "up" ? "" : ", " + STATES[actual]);
     kept.push(rates[i]);
