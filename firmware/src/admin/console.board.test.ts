@@ -243,6 +243,7 @@ describe("the console", () => {
     const { lab } = await console();
     expect((await type(lab, "network")).slice(1)).toEqual([
       "ip=10.0.0.1",
+      "kind=wifi",
       "hostname=hot-potato",
       "ok",
     ]);

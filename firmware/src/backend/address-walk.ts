@@ -34,7 +34,7 @@ export class AddressWalk {
     return leftMs / this.#left;
   }
 
-  /** The current address has failed: goes on to the next one, with which other attempts begin from now on. False if all were tried. */
+  /** The current address has failed: goes on to the next one, with which other attempts begin, too. False if all were tried. */
   next(): boolean {
     this.#at = (this.#at + 1) % this.#addresses.length;
     this.#backend.preferredAddress = this.#addresses[this.#at];
