@@ -103,7 +103,7 @@ export function start(
       return;
     }
     const { hostname, address: fixed } = proxy.config.network;
-    if (link.configure === undefined) report({ level: "I", on: "net", ip, rssi });
+    if (link.kind === undefined) report({ level: "I", on: "net", ip, rssi });
     else
       report({
         level: "I",
