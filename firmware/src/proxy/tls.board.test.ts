@@ -412,6 +412,18 @@ describe("a client that leaves while its hello waits for a backend", () => {
 });
 
 describe("memory", () => {
+  test.each([
+    ["waits in the receive window", 2_872, 0],
+    ["longer than that is copied", 2_873, 2_873],
+  ])("a hello %s", async (_, size, copiedBytes) => {
+    const { lab, a } = await twoBackends();
+    a.next.push("silent");
+    const { socket } = await play(lab, [helloOf(size, "a.home")], { ms: 500 });
+    expect(a.received[0]).toHaveLength(size);
+    expect(lab.app!.proxy.shared.longHeadMemory.heldBytes).toBe(copiedBytes);
+    socket.destroy();
+  });
+
   test("copies of hellos longer than the receive window are bounded, and one more is closed", async () => {
     const lab = new EmulatedLab({ ...ourBoard(), socketsMended: true });
     const a = new Recorder(lab, "a");
