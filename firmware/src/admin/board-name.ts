@@ -28,12 +28,12 @@ export class BoardName {
 
   /** To be called when the network or the configuration has changed. */
   update(): void {
-    const { platform, proxy, report } = this.#parts;
+    const { platform, proxy } = this.#parts;
     const { network, adminPort, listeners } = proxy.config;
     const { hostname } = network;
     if (this.#responder === undefined) {
       if (!platform.multicast || hostname === "") return;
-      this.#responder = new Responder({ platform, report, scratch: proxy.shared.scratch });
+      this.#responder = new Responder(this.#parts, proxy.shared.scratch);
     }
     const texts = [`version=${VERSION}`, `build=${this.#build ?? ""}`, `admin=${adminPort}`];
     this.#responder.update({ hostname, adminPort, port: listeners[0].port, texts });

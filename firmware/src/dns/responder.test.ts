@@ -33,11 +33,13 @@ async function lab(advertised: Advertised = ADVERTISED) {
   const { clock, network } = bench;
   const lines: string[] = [];
   const board = (await bench.online()) as unknown as Platform;
-  const responder = new Responder({
-    platform: board,
-    report: event => lines.push(formatLine(board.clock.now(), event).replace(/\(\d+\) /, "")),
-    scratch: new Uint8Array(1024),
-  });
+  const responder = new Responder(
+    {
+      platform: board,
+      report: event => lines.push(formatLine(board.clock.now(), event).replace(/\(\d+\) /, "")),
+    },
+    new Uint8Array(1024),
+  );
   const startMs = clock.now();
   responder.update(advertised);
 
@@ -557,7 +559,7 @@ describe("changes", () => {
     const report = (event: Parameters<typeof formatLine>[1]) =>
       lines.push(formatLine(0, event).replace(/\(\d+\) /, ""));
     const other = new platform.UDP!({ port: MDNS_PORT, onReadable() {} });
-    const responder = new Responder({ platform, report, scratch: new Uint8Array(1024) });
+    const responder = new Responder({ platform, report }, new Uint8Array(1024));
     responder.update(ADVERTISED);
     expect(lines).toEqual(['W mdns: failed error="Error: bind failed"']);
     other.close();

@@ -109,8 +109,6 @@ export interface Advertised {
 export interface ResponderParts {
   readonly platform: Platform;
   readonly report: Report;
-  /** Messages are built here, and sent at once. */
-  readonly scratch: Uint8Array;
 }
 
 /**
@@ -127,7 +125,6 @@ export class Responder {
   #lastAddress = "";
   /** 1 for the wanted name, 2 for `NAME-2`. */
   #attempt = 1;
-  #label = "";
   #host = "";
   /** By service. */
   #instances: string[] = [];
@@ -151,12 +148,15 @@ export class Responder {
   #entries = 0;
   #unicasts = 0;
 
+  #scratch: Uint8Array;
   #reader = new MessageReader();
   #writer: MessageWriter;
 
-  constructor(parts: ResponderParts) {
+  /** In `scratch` messages are built, which are sent at once. */
+  constructor(parts: ResponderParts, scratch: Uint8Array) {
     this.#parts = parts;
-    this.#writer = new MessageWriter(parts.scratch, parts.platform.putTexts);
+    this.#scratch = scratch;
+    this.#writer = new MessageWriter(scratch, parts.platform.putTexts);
   }
 
   /** The name that the board has, such as `hot-potato.local`; `undefined` until it is claimed. */
@@ -215,14 +215,11 @@ export class Responder {
 
   private open(): void {
     const { platform, report } = this.#parts;
-    const receive = (socket: UDPSocket, datagrams: number) => this.receive(socket, datagrams);
     try {
       this.#socket = new platform.UDP!({
         port: MDNS_PORT,
         timeToLive: HOPS,
-        onReadable(datagrams) {
-          receive(this, datagrams);
-        },
+        onReadable: datagrams => this.receive(datagrams),
       });
       this.#socket.add!(MDNS_GROUP);
     } catch (error) {
@@ -239,20 +236,20 @@ export class Responder {
   private probe(pauseMs: number): void {
     const { hostname, adminPort } = this.#advertised!;
     this.#firstService = adminPort === 0 ? PAGE + 1 : PAGE;
-    this.#label = this.#attempt === 1 ? hostname : `${hostname}-${this.#attempt}`;
-    this.#host = `${this.#label}.local`;
-    this.#instances = [`${this.#label}.${PAGE_TYPE}`, `${this.#label}.${GATEWAY_TYPE}`];
+    const label = this.#attempt === 1 ? hostname : `${hostname}-${this.#attempt}`;
+    this.#host = `${label}.local`;
+    this.#instances = [`${label}.${PAGE_TYPE}`, `${label}.${GATEWAY_TYPE}`];
     this.#steps = 0;
     this.#sentMs.fill(Number.NEGATIVE_INFINITY);
     this.dropAnswers();
-    this.after(pauseMs, this.#step);
+    this.after(pauseMs);
   }
 
-  #step = (): void => {
+  private step(): void {
     const step = this.#steps++;
     if (step < PROBES) {
       this.sendProbe();
-      this.after(PROBE_MS, this.#step);
+      this.after(PROBE_MS);
       return;
     }
     if (step === PROBES) {
@@ -261,10 +258,10 @@ export class Responder {
       this.#parts.report({ level: "I", on: "mdns", what: "claimed", name, ip });
     }
     this.multicast(this.all(), 0);
-    if (step + 1 < PROBES + ANNOUNCEMENTS) this.after(ANNOUNCEMENT_MS, this.#step);
-  };
+    if (step + 1 < PROBES + ANNOUNCEMENTS) this.after(ANNOUNCEMENT_MS);
+  }
 
-  private after(ms: number, task: () => void): void {
+  private after(ms: number, task = () => this.step()): void {
     this.#alarm?.();
     this.#alarm = this.#parts.platform.clock.after(ms, () => {
       this.#alarm = undefined;
@@ -302,11 +299,13 @@ export class Responder {
 
   // Receiving
 
-  private receive(socket: UDPSocket, datagrams: number): void {
+  private receive(datagrams: number): void {
+    const socket = this.#socket;
+    if (socket === undefined) return;
     try {
       for (let i = 0; i < datagrams; i++) {
         const datagram = socket.read();
-        if (datagram === undefined || socket !== this.#socket) return;
+        if (datagram === undefined) return;
         if (this.isBusy()) continue;
         const { address, port } = datagram;
         if (this.#reader.open(new Uint8Array(datagram))) this.take(address, port);
@@ -484,14 +483,14 @@ export class Responder {
   private answerLater(answers: number): void {
     const isShared = (answers & SHARED) !== 0;
     this.#pending |= answers;
-    if (!isShared) this.#sendPending();
+    if (!isShared) this.sendPending();
     else if (this.#answerAlarm === undefined) {
       const ms = SHARED_ANSWER_MS + SHARED_ANSWER_SPREAD_MS * this.#parts.platform.random();
-      this.#answerAlarm = this.#parts.platform.clock.after(ms, this.#sendPending);
+      this.#answerAlarm = this.#parts.platform.clock.after(ms, () => this.sendPending());
     }
   }
 
-  #sendPending = (): void => {
+  private sendPending(): void {
     this.#answerAlarm?.();
     this.#answerAlarm = undefined;
     const pending = this.#pending;
@@ -501,7 +500,7 @@ export class Responder {
     } catch (error) {
       this.failed(error);
     }
-  };
+  }
 
   private answerTruncated(answers: number, address: string): void {
     const { clock, random } = this.#parts.platform;
@@ -511,7 +510,7 @@ export class Responder {
       this.#truncatedFrom = "";
       this.#truncatedAlarm = undefined;
       this.#pending |= this.#truncated;
-      this.#sendPending();
+      this.sendPending();
     });
   }
 
@@ -596,9 +595,8 @@ export class Responder {
   }
 
   private send(address: string, port: number): void {
-    const { scratch } = this.#parts;
     try {
-      this.#socket!.write(scratch.subarray(0, this.#writer.length), address, port);
+      this.#socket!.write(this.#scratch.subarray(0, this.#writer.length), address, port);
     } catch {
       // A lost datagram: no memory, or no network. Who asked will ask again.
     }
