@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { type App, logBoot, type StartOptions, start } from "../../firmware/src/app.ts";
 import { type Configuration, readConfig } from "../../firmware/src/config/config.ts";
 import { TextStore } from "../../firmware/src/config/storage.ts";
+import { openEthernet } from "../../firmware/src/link/ethernet-link.ts";
 import { openWifi } from "../../firmware/src/link/wifi-link.ts";
 import { formatLine, type Report } from "../../firmware/src/log/event.ts";
 import type { Link } from "../../firmware/src/platform.ts";
@@ -11,7 +12,7 @@ import { esp32 } from "../src/boards/esp32.ts";
 import type { BoardKind, LinkKind, SocketKind } from "../src/boards/kind.ts";
 import { RealClock } from "../src/clock.ts";
 import { computerWire, SERVICES_ADDRESS } from "../src/io/computer-wire.ts";
-import type { BoardPlatform, WiFiClass } from "../src/platform.ts";
+import type { BoardPlatform } from "../src/platform.ts";
 
 /** The firmware on one engine: what a board boots, and what runs then. */
 export interface Program {
@@ -99,16 +100,18 @@ export class FirmwareBoard extends Board {
     this.powerOn();
   }
 
-  /** The firmware's own link, as `chip/esp32/link.ts` opens it. */
-  #link(platform: BoardPlatform, WiFi: WiFiClass): Link {
-    const { clock } = platform;
+  /** The firmware's own link, as `chip/esp32/link.ts` or `ethernet-link.ts` opens it; that of the board where it joins by itself. */
+  #link(platform: BoardPlatform): Link {
+    const { clock, WiFi, Ethernet } = platform;
     const report: Report = event => {
       const { app, report } = this.#program;
       if (app === undefined || report === undefined) platform.log(formatLine(clock.now(), event));
       else report(event);
     };
-    const store = TextStore.open(platform.storage, "wifi", report);
     const state = () => this.interfaceState;
+    if (Ethernet !== undefined) return openEthernet({ Ethernet, clock, report, state });
+    if (WiFi === undefined) return platform.link;
+    const store = TextStore.open(platform.storage, "wifi", report);
     return openWifi({ WiFi, clock, report, store, state, stayAwake: () => {} }, EMULATED_NETWORK);
   }
 
@@ -116,7 +119,7 @@ export class FirmwareBoard extends Board {
   powerOn(): void {
     this.boot(platform => {
       this.platform = platform;
-      if (platform.WiFi !== undefined) platform.link = this.#link(platform, platform.WiFi);
+      platform.link = this.#link(platform);
       this.firmware(platform);
     });
   }

@@ -7,6 +7,7 @@ import type { DhcpServer } from "./dhcp.ts";
 import { Flash } from "./flash.ts";
 import { Heap } from "./heap.ts";
 import { Adapter } from "./io/adapter.ts";
+import { defineEthernet } from "./io/ethernet.ts";
 import { defineListener } from "./io/listener.ts";
 import { ownSockets } from "./io/own-sockets.ts";
 import { sdkSockets } from "./io/sdk-sockets.ts";
@@ -36,10 +37,12 @@ export interface BoardOptions {
   /** Addresses of the DNS servers that its DHCP server gives. */
   dnsServers?: readonly string[] | undefined;
   /**
-   * The network's DHCP server: the program joins the network by itself, with the driver `WiFi` of its platform. Without one
+   * The network's DHCP server: the program joins the network by itself, with the driver `WiFi` or `Ethernet` of its platform. Without one
    * the board joins by itself, and has the address above.
    */
   dhcp?: DhcpServer | undefined;
+  /** False: the Ethernet controller finds no PHY. */
+  hasPhy?: boolean | undefined;
   /** The board has this address now. */
   onAddress?: (address: string) => void;
   /** The address and port of the computer for a port of the board. By default the same port; `undefined`: none. */
@@ -155,6 +158,8 @@ export class Board {
       rssi: kind.rssi,
       dnsServers: options.dnsServers,
       joinMs: kind.joinMs,
+      link: kind.link,
+      hasPhy: options.hasPhy ?? true,
       onChanged: (online: boolean) => {
         this.stack.online = online;
       },
@@ -273,7 +278,7 @@ export class Board {
       TCP: family.TCP,
       Listener: defineListener(this.stack, family),
       UDP,
-      ...(this.#station && { WiFi: defineWiFi(this.#station, tasks) }),
+      ...(this.#station && this.#driver(this.#station)),
       ...(family.code.pipes && { Search }),
       Serial: defineSerial(this.#uart, tasks),
       storage: defineKeyValue(this.flash, ms => tasks.stall(tasks.busyMs + ms)),
@@ -306,6 +311,11 @@ export class Board {
         this.#onEnd = task;
       },
     };
+  }
+
+  #driver(station: Station): Pick<BoardPlatform, "WiFi" | "Ethernet"> {
+    if (this.kind.link === "wifi") return { WiFi: defineWiFi(station, this.tasks) };
+    return { Ethernet: defineEthernet(station, this.tasks, this.clock) };
   }
 
   #vitals(): Vitals {

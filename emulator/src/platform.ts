@@ -21,6 +21,8 @@ export interface BoardPlatform {
   readonly Search?: NativeSearchConstructor;
   /** The driver of a board with a DHCP server; `link` has no network until the program has joined one with it. */
   readonly WiFi?: WiFiClass;
+  /** The same of a board with Ethernet. */
+  readonly Ethernet?: EthernetClass;
   readonly Serial: SerialClass;
   readonly storage: KeyValue;
   readonly clock: Clock;
@@ -173,6 +175,14 @@ export interface WiFiDriver {
 }
 
 export type WiFiClass = new (options: WiFiOptions) => WiFiDriver;
+
+export type EthernetOptions = WiFiOptions;
+
+export interface EthernetDriver extends Omit<WiFiDriver, "connect" | "RSSI"> {
+  connect(): void;
+}
+
+export type EthernetClass = new (options: EthernetOptions) => EthernetDriver;
 
 export interface SerialOptions {
   transmit?: number;

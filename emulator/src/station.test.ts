@@ -14,6 +14,8 @@ function station() {
   const calls: string[] = [];
   const dhcp = new DhcpServer("10.0.0.7");
   const wifi = new Station({
+    link: "wifi",
+    hasPhy: true,
     clock,
     dhcp,
     rssi: -54,

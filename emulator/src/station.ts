@@ -1,3 +1,4 @@
+import type { LinkKind } from "./boards/kind.ts";
 import type { Cancel, Clock } from "./clock.ts";
 import { DhcpClient, type DhcpServer, type Lease } from "./dhcp.ts";
 
@@ -35,8 +36,9 @@ export interface BoardWifi {
 }
 
 /**
- * A Wi-Fi station as ESP-IDF runs it below the SDK's driver (io/wifi.ts): it associates when the driver demands it, and its interface has a DHCP client
- * or a static address. The access point takes any name and password.
+ * A network interface as ESP-IDF runs it below the SDK's driver, with a DHCP client or a static address. A Wi-Fi station (io/wifi.ts)
+ * associates when the driver demands it, and the access point takes any name and password. An Ethernet port (io/ethernet.ts) has its link
+ * whenever a cable is plugged in.
  */
 export class Station implements BoardWifi {
   readonly rssi: number | undefined;
@@ -103,6 +105,23 @@ export class Station implements BoardWifi {
 
   join(): void {} // the program does it
 
+  /** False: the Ethernet controller finds no PHY. */
+  get hasPhy(): boolean {
+    return this.#parts.hasPhy;
+  }
+
+  /** The Ethernet controller is started: from now on the link is there with each cable. */
+  plug(): void {
+    if (this.#associated) return;
+    const { clock, joinMs } = this.#parts;
+    const awayMs = Math.max(0, this.#awayUntilMs - clock.now());
+    this.#associating?.();
+    this.#associating = clock.after(awayMs + joinMs, () => {
+      this.#associating = undefined;
+      this.#joined();
+    });
+  }
+
   associate(): void {
     const { clock, joinMs } = this.#parts;
     const isAway = clock.now() < this.#awayUntilMs;
@@ -133,9 +152,12 @@ export class Station implements BoardWifi {
 
   drop(ms: number): void {
     this.#awayUntilMs = Math.max(this.#awayUntilMs, this.#parts.clock.now() + ms);
-    if (!this.#associated) return;
-    this.#lost();
-    this.onEvent?.("disconnected");
+    const isStarted = this.#associated || this.#associating !== undefined;
+    if (this.#associated) {
+      this.#lost();
+      this.onEvent?.("disconnected");
+    }
+    if (this.#parts.link === "ethernet" && isStarted) this.plug();
   }
 
   renew(address: string): void {
@@ -191,6 +213,8 @@ export interface StationParts {
   readonly clock: Clock;
   readonly dhcp: DhcpServer;
   readonly rssi: number | undefined;
+  readonly link: LinkKind;
+  readonly hasPhy: boolean;
   /** Addresses of the DNS servers that DHCP gives, unless the server has some. */
   readonly dnsServers?: readonly string[] | undefined;
   /** Time to associate. */

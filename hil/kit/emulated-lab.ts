@@ -43,6 +43,8 @@ export interface EmulatedLabOptions {
   reboots?: boolean;
   /** The network has a DHCP server, and the firmware joins it with its own link; without it the board joins by itself. */
   dhcp?: boolean;
+  /** False: the controller of a board with Ethernet finds no PHY. */
+  hasPhy?: boolean;
   /** The serial line has its speed; without it, lines take no time. */
   pacedConsole?: boolean;
   /** The network carries multicast: the board has a name by multicast DNS. */
@@ -115,6 +117,7 @@ export class EmulatedLab {
     this.dhcp = dhcp ? new DhcpServer(host.address) : undefined;
     this.board = new FirmwareBoard({
       dhcp: this.dhcp,
+      hasPhy: options.hasPhy,
       onAddress: address => this.network.readdress(host.name, address),
       kind,
       clock: this.clock,
