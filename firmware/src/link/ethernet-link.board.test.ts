@@ -2,20 +2,14 @@ import { expect, test } from "vitest";
 import { ourEthernetBoard } from "../../../emulator/proxy/firmware-board.ts";
 import { parseLine } from "../../../firmware/tools/log-line.ts";
 import { get, TOKEN } from "../../../hil/kit/admin-port.ts";
-import {
-  collect,
-  EmulatedLab,
-  type EmulatedLabOptions,
-  says,
-} from "../../../hil/kit/emulated-lab.ts";
+import { collect, EmulatedLab, says } from "../../../hil/kit/emulated-lab.ts";
 
 const FIXED = { address: "10.0.0.99", netmask: "255.255.0.0", gateway: "10.0.255.254" };
 
-async function labOf(settings: object = {}, options: EmulatedLabOptions = {}) {
-  const lab = new EmulatedLab(ourEthernetBoard(), { dhcp: true, ...options });
+async function labOf(settings: object = {}) {
+  const lab = new EmulatedLab(ourEthernetBoard(), { dhcp: true });
   lab.backend("a", says("a"));
-  const serving = lab.serve({ adminPort: 8404, inspect: [], ...settings }, { token: TOKEN });
-  if (options.hasPhy !== false) await serving;
+  await lab.serve({ adminPort: 8404, inspect: [], ...settings }, { token: TOKEN });
   return lab;
 }
 
@@ -67,7 +61,9 @@ test("a board that starts without a cable says so, and serves as soon as there i
 });
 
 test("without a PHY the log says so again and again, and the console works", async () => {
-  const lab = await labOf({}, { hasPhy: false });
+  const lab = new EmulatedLab(ourEthernetBoard(), { dhcp: true, hasPhy: false });
+  lab.backend("a", says("a"));
+  lab.boot({ inspect: [] }); // it is never ready
   await lab.clock.run({ ms: 10_000 });
   const said = lab.lines.filter(line => line.includes("net: join-failed"));
   expect(said[0]).toContain('error="Error: no Ethernet PHY answers"');
