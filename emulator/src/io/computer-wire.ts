@@ -3,6 +3,7 @@ import dns from "node:dns/promises";
 import { EventEmitter } from "node:events";
 import net from "node:net";
 import { type Answer, decode, encode, type Packet } from "dns-packet";
+import { ntpAnswer } from "../ntp-server.ts";
 import type { Wire, WireDatagrams } from "./wire.ts";
 
 /** The address at which a board on this computer's network has its DNS server and its time server: they are in this process. */
@@ -78,7 +79,7 @@ class ComputerDatagrams extends EventEmitter implements WireDatagrams {
       this.emit("message", Buffer.from(message), from);
     };
     if (address === SERVICES_ADDRESS && port === NTP_PORT) {
-      setImmediate(() => answer(timeAnswer(bytes, Date.now())));
+      setImmediate(() => answer(ntpAnswer(bytes, Date.now())));
     } else if (
       (address === SERVICES_ADDRESS && port === DNS_PORT) ||
       (address === MDNS_GROUP && port === MDNS_PORT && !this.#isResponder)
@@ -136,30 +137,4 @@ async function dnsAnswer(bytes: Uint8Array, resolve: LookUp): Promise<Uint8Array
 
 function isTimePool(name: string): boolean {
   return /(^|\.)pool\.ntp\.org$/i.test(name);
-}
-
-/** Bytes of a message of SNTP, and where its timestamps are (RFC 4330 4). */
-const NTP_BYTES = 48;
-const NTP_ORIGINATE = 24;
-const NTP_RECEIVE = 32;
-const NTP_TRANSMIT = 40;
-const NTP_CLIENT_MODE = 3;
-const NTP_SERVER_MODE = 4;
-
-/** Seconds from 1900, the epoch of NTP, to 1970. */
-const NTP_EPOCH_S = 2_208_988_800;
-
-/** The answer of a time server to a client; `undefined`: it has not asked. */
-export function timeAnswer(query: Uint8Array, nowMs: number): Uint8Array | undefined {
-  if (query.byteLength < NTP_BYTES || (query[0] & 7) !== NTP_CLIENT_MODE) return undefined;
-  const answer = Buffer.alloc(NTP_BYTES);
-  answer[0] = (query[0] & 0x38) | NTP_SERVER_MODE; // the client's version
-  answer[1] = 1; // stratum: a clock of its own
-  answer.write("LOCL", 12);
-  answer.set(query.subarray(NTP_TRANSMIT, NTP_TRANSMIT + 8), NTP_ORIGINATE);
-  for (const at of [NTP_RECEIVE, NTP_TRANSMIT]) {
-    answer.writeUInt32BE((Math.floor(nowMs / 1000) + NTP_EPOCH_S) % 2 ** 32, at);
-    answer.writeUInt32BE(Math.floor(((nowMs % 1000) / 1000) * 2 ** 32), at + 4);
-  }
-  return answer;
 }

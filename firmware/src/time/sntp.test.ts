@@ -19,6 +19,13 @@ test("a request is of version 4 and a client, and says nothing but a random numb
   expect([...ntpRequest(() => next++ / 256).slice(40)]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
+test("the emulated server counts from 1900, as RFC 4330 does: 1 January 2026 is 3,976,214,400 s later", () => {
+  const bytes = ntpAnswer(request, Date.UTC(2026, 0, 1, 0, 0, 0, 500))!;
+  expect([bytes.readUInt32BE(40), bytes.readUInt32BE(44)]).toEqual([3_976_214_400, 0x80000000]);
+  expect(ntpAnswer(new Uint8Array(48), 0)).toBeUndefined();
+  expect(ntpAnswer(request.subarray(1), 0)).toBeUndefined();
+});
+
 test.each([
   ["today", NOW],
   ["the last second of NTP's first era", Date.UTC(2036, 1, 7, 6, 28, 15)],

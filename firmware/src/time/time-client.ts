@@ -38,8 +38,8 @@ export interface TimeStatus {
   readonly now: string | null;
   /** The time at which `uptimeMs` was 0, in ms since 1970: that of an event is this and the ms of its line. */
   readonly startedMs: number | null;
-  /** How far the clocks of the zone are ahead of UTC now. */
-  readonly offsetS: number;
+  /** How far the clocks of the zone are ahead of UTC now; `null` while the time is not known. */
+  readonly offsetS: number | null;
   /** The server that it is from, or that is asked. */
   readonly server: string;
   /** How long ago the server was asked successfully. */
@@ -93,17 +93,20 @@ export class TimeClient {
     const { server, zone: text } = this.#settings;
     if (server === "" || this.#parts.platform.UDP === undefined) return null;
     const startedMs = this.#startedMs;
-    const nowMs = this.#parts.platform.clock.now();
+    const failure = this.#failure ?? null;
+    if (startedMs === undefined) {
+      return { now: null, startedMs: null, offsetS: null, server, ageMs: null, failure };
+    }
     const zone = parseTimeZone(text);
     if (typeof zone === "string") throw new Error(zone); // the configuration was checked
-    const unixMs = startedMs === undefined ? undefined : startedMs + nowMs;
+    const nowMs = this.#parts.platform.clock.now();
     return {
-      now: unixMs === undefined ? null : localTime(zone, unixMs),
-      startedMs: startedMs === undefined ? null : Math.round(startedMs),
-      offsetS: offsetAt(zone, (unixMs ?? 0) / 1000).seconds,
+      now: localTime(zone, startedMs + nowMs),
+      startedMs: Math.round(startedMs),
+      offsetS: offsetAt(zone, (startedMs + nowMs) / 1000).seconds,
       server,
-      ageMs: startedMs === undefined ? null : Math.round(nowMs - this.#syncedMs),
-      failure: this.#failure ?? null,
+      ageMs: Math.round(nowMs - this.#syncedMs),
+      failure,
     };
   }
 
