@@ -134,7 +134,9 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
       this.enqueue(reuse, failure);
       return;
     }
-    const { pool, idle } = this.context;
+    const context = this.context;
+    const pool = context.pool;
+    const idle = context.idle;
     this.backend = choice;
     pool.acquire(choice);
     const kept = reuse ? idle.take(choice) : undefined;
@@ -142,15 +144,15 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
       this.connected(kept, true);
       return;
     }
-    const nowMs = this.context.clock.now();
+    const nowMs = context.clock.now();
     if (this.tried === 0) this.lastMs = nowMs + this.limits.withinMs;
     this.tried |= 1 << choice.index;
-    idle.shrink(this.context.backendConnectionsMax - pool.connections);
+    idle.shrink(context.backendConnectionsMax - pool.connections);
     // Idle connections count, too, among the sessions that a backend may have.
     if (choice.maxSessions < Number.POSITIVE_INFINITY) {
       idle.shrink(choice.maxSessions - choice.counters.sessions, choice);
     }
-    const endMs = Math.min(this.lastMs, nowMs + this.context.config.connectTimeoutMs);
+    const endMs = Math.min(this.lastMs, nowMs + context.config.connectTimeoutMs);
     if (choice.host === undefined) this.open(choice.settings, endMs, nowMs);
     else this.openNamed(new AddressWalk(choice), endMs, nowMs);
   }
@@ -242,7 +244,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
   private connected(endpoint: Endpoint, reused: boolean): void {
     this.stopWaiting();
     const backend = this.backend!;
-    const { proxyProtocol } = backend.settings;
+    const proxyProtocol = backend.settings.proxyProtocol;
     this.backend = undefined;
     this.endpoint = undefined;
     if (!reused && proxyProtocol !== "none") {

@@ -84,7 +84,11 @@ const NORMAL_ENDINGS: readonly Ending[] = Object.freeze([
   "keyword",
 ]);
 
-/** Writes the log line of a session that has no lines of requests. */
+/**
+ * Counts a session that is over and has no lines of requests, and writes its log line.
+ *
+ * @param bytesIn - bytes of the client that a pipe has moved
+ */
 export function logSession(
   context: ProxyContext,
   client: ClientInfo,
@@ -103,7 +107,12 @@ export function logSession(
     sni = tls.hello?.serverName ?? "";
     alpn = tls.hello?.alpn ?? "";
     retries = tls.retries;
+    bytesIn += tls.sentBytes;
+    context.traffic.retries += retries;
   }
+  const traffic = context.traffic;
+  traffic.bytesIn += bytesIn;
+  traffic.bytesOut += bytesOut;
   if (requests === "none") return;
   if (requests === "errors" && retries === 0 && NORMAL_ENDINGS.includes(why)) return;
   const nowMs = context.clock.now();

@@ -232,10 +232,10 @@ export class Session implements TlsOwner, EndpointOwner, ClosingOwner, Measured,
   closeAfter(why: Ending, options: CloseOptions = {}): void {
     this.why = why;
     if (why === "done") this.handler = undefined; // it has nothing left to do or to report
-    const { backendSide, waitForClientFin } = options;
+    const backendSide = options.backendSide;
     // Most often, and then what waits for acknowledgements and its deadline would be made for nothing.
     if (
-      !waitForClientFin &&
+      !options.waitForClientFin &&
       this.clientSide.isSettled &&
       (backendSide === undefined || backendSide.isSettled)
     ) {
@@ -276,15 +276,8 @@ export class Session implements TlsOwner, EndpointOwner, ClosingOwner, Measured,
     const ownLines = this.why === "done" || (handler !== undefined && summary === undefined);
     if (!ownLines || this.why === "error") {
       const why = this.why ?? "stopped";
-      const tls = summary?.tls;
-      let bytesIn = this.clientSide.passedBytes;
-      if (tls !== undefined) {
-        bytesIn += tls.sentBytes;
-        context.traffic.retries += tls.retries;
-      }
+      const bytesIn = this.clientSide.passedBytes;
       const bytesOut = summary?.out ?? 0;
-      context.traffic.bytesIn += bytesIn;
-      context.traffic.bytesOut += bytesOut;
       logSession(context, this.client, summary, bytesIn, bytesOut, this.startMs, why);
     }
     context.admission.ended(this);

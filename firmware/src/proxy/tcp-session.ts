@@ -202,7 +202,9 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
   }
 
   private stream(backend: Backend, backendSide: Endpoint): void {
-    const { clientSide, context } = this.session;
+    const session = this.session;
+    const clientSide = session.clientSide;
+    const context = session.context;
     const isInspected = this.tunnelled === undefined;
     this.backend = backend;
     this.backendSide = backendSide;
