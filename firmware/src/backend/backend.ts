@@ -64,7 +64,6 @@ export class Backend {
   readonly health: Health;
   readonly latency: Latency;
   readonly counters: BackendCounters;
-  readonly changes: Changes;
   /** Absent where the address is an IPv4 address. */
   declare host: HostName | undefined;
   /** The address of `host` that is tried first; absent while that is the first one. */
@@ -88,7 +87,6 @@ export class Backend {
     moved = before,
   ) {
     this.index = index;
-    this.changes = changes;
     this.settings = settings;
     this.name = settings.name;
     this.backup = settings.backup;
@@ -116,12 +114,12 @@ export class Backend {
 
   setState(state: AdminState): void {
     this.state = state;
-    this.changes.count++;
+    this.health.changes.count++;
   }
 
   setWeight(weight: number): void {
     this.weight = weight;
-    this.changes.count++;
+    this.health.changes.count++;
   }
 
   /** Serves one connection at a time, so that health checks need the slot, too. */

@@ -65,7 +65,7 @@ export class Health {
   contraryChecks = 0;
   /** Consecutive failed requests. */
   failures = 0;
-  #changes: Changes;
+  readonly changes: Changes;
   /** A check has had a result. */
   #checked = false;
   /** Consecutive ejections. */
@@ -74,18 +74,18 @@ export class Health {
 
   constructor(rules: HealthRules, changes: Changes) {
     this.rules = rules;
-    this.#changes = changes;
+    this.changes = changes;
     this.up = rules.start === "up";
   }
 
   /** Records a passed check. After "up", `wantsDrain` tells whether a drain has begun as well. */
   passed(code: CheckCode, nowMs: number): HealthChange {
     const wasChecked = this.#checked;
-    const cameUp = this.#changesTo(true, this.rules.rise, code, nowMs);
+    const cameUp = this.changesTo(true, this.rules.rise, code, nowMs);
     if (!this.up) return undefined;
     const wantedDrain = this.wantsDrain;
     this.wantsDrain = code.startsWith("L7OKC");
-    if (cameUp || wantedDrain !== this.wantsDrain) this.#changes.count++;
+    if (cameUp || wantedDrain !== this.wantsDrain) this.changes.count++;
     if (cameUp) {
       if (wasChecked) this.#slowStartSinceMs = nowMs;
       return "up";
@@ -96,13 +96,13 @@ export class Health {
 
   /** Records a failed check. */
   failed(code: CheckCode, nowMs: number): HealthChange {
-    return this.#changesTo(false, this.rules.fall, code, nowMs) ? "down" : undefined;
+    return this.changesTo(false, this.rules.fall, code, nowMs) ? "down" : undefined;
   }
 
   /** Checks were switched off: none would bring the backend up or end its drain, so that is done now. */
   checksEnded(nowMs: number): HealthChange {
     const { up, wantsDrain } = this;
-    this.#changes.count++;
+    this.changes.count++;
     this.wantsDrain = false;
     this.#checked = false;
     this.contraryChecks = 0;
@@ -117,7 +117,7 @@ export class Health {
   /** The backend's name is asked for, and has no address yet: it is down meanwhile. */
   awaitsAddress(nowMs: number): void {
     if (!this.up) return;
-    this.#changes.count++;
+    this.changes.count++;
     this.up = false;
     this.sinceMs = nowMs;
   }
@@ -126,7 +126,7 @@ export class Health {
   unresolved(nowMs: number): HealthChange {
     if (this.code === "DNS") return undefined;
     this.awaitsAddress(nowMs);
-    this.#setCode("DNS", nowMs);
+    this.setCode("DNS", nowMs);
     return "down";
   }
 
@@ -139,7 +139,7 @@ export class Health {
     this.code = undefined;
     this.#checked = false;
     if (!isUp || this.up) return undefined;
-    this.#changes.count++;
+    this.changes.count++;
     this.up = true;
     this.sinceMs = nowMs;
     return "up";
@@ -147,7 +147,7 @@ export class Health {
 
   /** Records a failed request. `last`: no other backend is available, so this one is not ejected. */
   requestFailed(code: CheckCode, nowMs: number, last: boolean): HealthChange {
-    this.#setCode(code, nowMs);
+    this.setCode(code, nowMs);
     this.failures++;
     const { ejectAfter } = this.rules;
     const counts = this.up && nowMs >= this.ejectedUntilMs;
@@ -156,7 +156,7 @@ export class Health {
     const pastMs = this.ejectedUntilMs + ejectionMs(this.#ejections);
     this.#ejections = nowMs >= pastMs ? 1 : this.#ejections + 1;
     this.ejectedUntilMs = nowMs + ejectionMs(this.#ejections);
-    this.#changes.count++;
+    this.changes.count++;
     this.failures = ejectAfter - 1; // after the ejection a single failed request ejects it again
     return "ejected";
   }
@@ -181,22 +181,22 @@ export class Health {
     return ageMs >= slowStartMs ? 1 : Math.max(SLOW_START_FACTOR_MIN, ageMs / slowStartMs);
   }
 
-  #setCode(code: CheckCode, nowMs: number): void {
+  private setCode(code: CheckCode, nowMs: number): void {
     if (code === this.code) return;
     this.code = code;
     this.codeSinceMs = nowMs;
   }
 
   /** Records a check's result; true if `limit` of them in a row, or the very first, change `up`. */
-  #changesTo(up: boolean, limit: number, code: CheckCode, nowMs: number): boolean {
-    this.#setCode(code, nowMs);
+  private changesTo(up: boolean, limit: number, code: CheckCode, nowMs: number): boolean {
+    this.setCode(code, nowMs);
     const isContrary = up !== this.up;
     const isEnough = isContrary && (++this.contraryChecks >= limit || !this.#checked);
     this.#checked = true;
     if (isContrary && !isEnough) return false;
     this.contraryChecks = 0;
     if (!isContrary) return false;
-    this.#changes.count++;
+    this.changes.count++;
     this.up = up;
     this.wantsDrain = false;
     this.sinceMs = nowMs;

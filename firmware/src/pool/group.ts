@@ -68,7 +68,7 @@ export class Group {
     this.balance = balance;
     this.strategy = STRATEGIES[balance](parts.random);
     this.#clock = parts.clock;
-    this.#changes = backends[0]?.changes ?? { count: 0 };
+    this.#changes = backends[0]?.health.changes ?? { count: 0 };
   }
 
   /**
