@@ -58,7 +58,8 @@ export const udp: Case[] = [
       const { udp, received } = talking(target);
       udp.write(new ArrayBuffer(0), address, port);
       await target.quiet();
-      same(received, [` from ${address}:${port}`], "received");
+      const from = received.map(each => each.split(":")[0]);
+      same(from, [` from ${address}`], "received");
       udp.close();
     },
   },

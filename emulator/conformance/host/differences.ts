@@ -12,6 +12,8 @@ export const TRAITS = {
   unlimited: "it carries as many connections as the computer does",
   unread: "bytes that it has in its own buffer are not unread for the kernel, so it sends FIN",
   ports: "the computer's kernel gives ports from a range of its own",
+  empty: "it takes an empty datagram for none",
+  words: "the same refusal in other words",
   taken: "a port that is taken is another error, and may end it: what was freed still has a timer",
 } as const;
 
@@ -31,6 +33,18 @@ const ENDED = "the board ended";
 
 /** By the names of the cases. */
 export const DIFFERENCES: Readonly<Record<string, Difference>> = {
+  "an empty datagram is one, too": {
+    trait: "empty",
+    seen: 'received: is [], expected [" from 127.0.0.1"]',
+  },
+  "the port of a UDP socket is 0 to 65535, its format buffer, its callback a function": {
+    trait: "words",
+    seen: 'thrown was RangeError "unimplemented"',
+  },
+  "a datagram goes to an address in numbers: a name is refused": {
+    trait: "words",
+    seen: 'thrown was Error "sendto failed"',
+  },
   "the first onWritable means connected, and gives the whole room": { trait: "buffer", seen: ROOM },
   "nothing can be written before the connection is established": { trait: "early", seen: BLOCKED },
   "a TCP made without options has no connection: nothing to read, never ready to write": {
