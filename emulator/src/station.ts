@@ -110,7 +110,7 @@ export class Station implements BoardWifi {
     return this.#parts.hasPhy;
   }
 
-  /** The Ethernet controller is started: from now on the link is there with each cable. */
+  /** The Ethernet controller is started: then the link is there with each cable. */
   plug(): void {
     if (this.#associated) return;
     const { clock, joinMs } = this.#parts;

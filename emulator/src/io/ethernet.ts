@@ -9,7 +9,7 @@ import { HostObject } from "./host-object.ts";
 /** Longest host name, in bytes (esp_netif_set_hostname). */
 const HOSTNAME_BYTES_MAX = 32;
 
-/** From the link to a valid link-local address: lwIP makes sure for so long that no other host has it; about. */
+/** From the link to a valid link-local address: lwIP checks during this time that no other host has it; about. */
 const LINK_LOCAL_MS = 1_000;
 
 /** The addresses that an interface has (gIP). */
