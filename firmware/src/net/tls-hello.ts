@@ -1,5 +1,5 @@
 import { textOf } from "../text/ascii.ts";
-import { COMMA, DOT, HYPHEN, SLASH, UNDERSCORE } from "./ascii-codes.ts";
+import { COMMA, DOT, HYPHEN, UNDERSCORE } from "./ascii-codes.ts";
 
 /**
  * Longest hello that is read, with the heads of its records, in bytes. Hellos of Chromium with post-quantum key shares
@@ -45,6 +45,13 @@ const SESSION_ID_BYTES_MAX = 32;
 const SERVER_NAME = 0;
 const ALPN = 16;
 const EARLY_DATA = 42;
+
+const DIGIT_0 = 48;
+const DIGIT_9 = 57;
+const UPPER_A = 65;
+const UPPER_Z = 90;
+const LOWER_A = 97;
+const LOWER_Z = 122;
 
 const HOST_NAME = 0;
 const NAME_CHARS_MAX = 253;
@@ -164,14 +171,17 @@ function readName(from: Cursor, nameBytes: number): string | undefined {
   let isNumber = true; // the last label: an IPv4 address has one
   for (let at = 0; at < nameBytes; at++) {
     let byte = from.byte();
-    if (byte === DOT) {
+    if (byte >= LOWER_A && byte <= LOWER_Z) {
+      isNumber = false; // most are of these
+    } else if (byte === DOT) {
       if (at === labelAt || at - labelAt > LABEL_CHARS_MAX) isName = false;
       labelAt = at + 1;
       if (labelAt < nameBytes) isNumber = true;
     } else {
-      if (byte < 48 || byte > 57) isNumber = false;
-      if (byte >= 65 && byte <= 90) byte += 32;
-      else if (!isLowerOrDigit(byte) && byte !== HYPHEN && byte !== UNDERSCORE) isName = false;
+      const isNoDigit = byte < DIGIT_0 || byte > DIGIT_9;
+      if (isNoDigit) isNumber = false;
+      if (byte >= UPPER_A && byte <= UPPER_Z) byte += LOWER_A - UPPER_A;
+      else if (isNoDigit && byte !== HYPHEN && byte !== UNDERSCORE) isName = false;
     }
     name[at] = byte;
   }
@@ -210,12 +220,12 @@ function readProtocols(from: Cursor, left: number): string | undefined {
 
 /** Letters, digits, `-`, `.`, `/` and `_`: the printable names of IANA's registry have no others. */
 function isProtocolChar(byte: number): boolean {
-  if (byte >= 65 && byte <= 90) return true;
-  return isLowerOrDigit(byte) || (byte >= HYPHEN && byte <= SLASH) || byte === UNDERSCORE;
-}
-
-function isLowerOrDigit(byte: number): boolean {
-  return (byte >= 97 && byte <= 122) || (byte >= 48 && byte <= 57);
+  if (byte >= LOWER_A) return byte <= LOWER_Z;
+  return (
+    (byte >= HYPHEN && byte <= DIGIT_9) || // `.` and `/` are between them
+    (byte >= UPPER_A && byte <= UPPER_Z) ||
+    byte === UNDERSCORE
+  );
 }
 
 /** Reads the contents of records one after the other, as if nothing were between them. */
@@ -246,8 +256,12 @@ class Cursor {
 
   /** Two bytes, the first one counts more. */
   word(): number {
-    const high = this.byte();
-    return (high << 8) | this.byte();
+    if (this.#left < 2) return (this.byte() << 8) | this.byte();
+    const at = this.#at;
+    this.#at = at + 2;
+    this.#left -= 2;
+    const bytes = this.#bytes;
+    return (bytes[at] << 8) | bytes[at + 1];
   }
 
   private nextRecord(): void {
