@@ -11,6 +11,12 @@ import { HELLO_BYTES_MAX } from "../net/tls-hello.ts";
 const PADDING = 21;
 const EARLY_DATA = 42;
 
+/** RFC 8701: a type of extension that no server knows. */
+const GREASE = extension(0x1a1a);
+
+/** An encrypted hello, which has another name inside. */
+const ECH = extension(0xfe0d, ...new Array<number>(200).fill(0xee));
+
 /** Longer than the sniffer waits, shorter than `headTimeoutMs`. */
 const PAUSE_MS = 1_000;
 
@@ -198,6 +204,26 @@ describe("a TLS connection goes by its server name", () => {
     await play(lab, [bytes]);
     expect(a.received[0]).toMatch(/^PROXY TCP4 [\d.]+ [\d.]+ \d+ 80\r\n/);
     expect(a.received[0].endsWith(`80\r\n${bytes.toString("latin1")}`)).toBe(true);
+  });
+
+  test.each([
+    ["first", [name("a.home"), GREASE, ECH, alpn("h2")]],
+    [
+      "last",
+      [
+        GREASE,
+        ECH,
+        alpn("h2"),
+        extension(PADDING, ...new Array<number>(1_700).fill(0)),
+        name("a.home"),
+      ],
+    ],
+    ["between GREASE and an encrypted hello", [GREASE, name("a.home"), ECH]],
+  ])("its name may stand %s among the extensions", async (_, extensions) => {
+    const { lab, a } = await twoBackends();
+    const bytes = hello(...extensions);
+    expect((await play(lab, [bytes])).text).toBe("from a");
+    expect(a.received).toEqual([bytes.toString("latin1")]);
   });
 
   test("a client stays with its backend by its address", async () => {
