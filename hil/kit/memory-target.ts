@@ -86,6 +86,10 @@ class MemoryTestBed implements TestBed {
     this.#bench.renewAddress(address);
   }
 
+  occupy(name: string, address: string): void {
+    new MdnsPeer(this.network, `owner of ${name}`).own(name, address);
+  }
+
   resolve(name: string): Promise<string> {
     return new Promise(resolve => {
       const peer = new MdnsPeer(this.network, `resolver of ${name} ${this.clock.now()}`);

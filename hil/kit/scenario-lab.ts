@@ -131,6 +131,12 @@ export class ScenarioLab {
     return client;
   }
 
+  /** Another host has this name and address by multicast DNS, and defends the name. Needs "dhcp". */
+  occupy(name: string, address: string): void {
+    this.#use("dhcp");
+    this.#testBed.occupy!(name, address);
+  }
+
   /** The address that multicast DNS has for a name. Needs "dhcp". */
   resolve(name: string): Promise<string> {
     this.#use("dhcp");

@@ -107,6 +107,8 @@ export interface TestBed {
   renewLease?(address: string): void;
   /** Asks for a name by multicast DNS; resolves with the address of the first answer. */
   resolve?(name: string): Promise<string>;
+  /** Adds a host that has this name and address by multicast DNS, and defends the name. */
+  occupy?(name: string, address: string): void;
   /** The board's counters, as on its admin port. */
   status?(): Promise<Status>;
   /** Sends a command to the board's console; resolves with the lines of its answer. */

@@ -79,3 +79,22 @@ scenario(
     expect(lab.logged({ on: "net", what: "lost" })).toEqual([]);
   },
 );
+
+scenario(
+  "a name that another host has: the board takes the next one, under which clients find it, and the other host keeps its own",
+  { needs: ["dhcp"] },
+  async lab => {
+    const theirs = "10.0.0.77";
+    lab.backend("red");
+    lab.occupy(NAME, theirs);
+    await lab.proxy();
+    const conflict = await lab.until({ on: "mdns", what: "conflict" });
+    const claimed = await lab.until({ on: "mdns", what: "claimed" });
+    const addresses = [await lab.resolve(NAME), await lab.resolve("hot-potato-2.local")];
+    const reply = await lab.client("laptop", addresses[1]).get("/");
+
+    expect([conflict.values.name, claimed.values.name]).toEqual([NAME, "hot-potato-2.local"]);
+    expect(addresses).toEqual([theirs, "10.0.0.1"]);
+    expect(reply.status).toBe(200);
+  },
+);
