@@ -15,11 +15,11 @@ const ACTIVE_BACKEND_BYTES = 750;
 const ACTIVE_ROUTE_BYTES = 1_050;
 
 /** With less than this free the board is about to refuse clients: a configuration takes no more then. */
-const FLOOR_BYTES = MEMORY_RESERVE_BYTES + 6_000;
+const FLOOR_BYTES = MEMORY_RESERVE_BYTES + 7_000;
 
 /** A configuration that the engine has memory for in any case: a few backends and routes. */
 const SMALL_BYTES = 9_000;
-const SMALL_VALUES = 256;
+const SMALL_VALUES = 96;
 
 /** An engine slot, and the buffers and slots that are taken at a time. */
 const SLOT_BYTES = 16;
