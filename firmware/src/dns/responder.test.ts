@@ -587,6 +587,17 @@ describe("hostile messages", () => {
     expect(l.board.alarms).toBe(0);
   });
 
+  test("ten answers in a second go to single hosts", async () => {
+    const l = await claimed();
+    const resolver = l.peer("resolver", 40_000);
+    for (let i = 0; i < 100; i++) {
+      resolver.send({ type: "query", id: i, questions: [{ name: HOST, type: "A" }] });
+      await l.run(20);
+    }
+    expect(resolver.got.length).toBeGreaterThanOrEqual(20);
+    expect(resolver.got.length).toBeLessThanOrEqual(30);
+  });
+
   test("messages of more than 500 questions and records in a second are dropped", async () => {
     const l = await claimed();
     const questions = Array.from({ length: 60 }, () => ({
