@@ -74,6 +74,21 @@ test("keepalive gives up a peer that has vanished, and only that", async () => {
   expect(board.lines).toEqual(["error timeout"]);
 });
 
+test("another address of the board ends its connections, which their peers see as a reset; listeners stay", async () => {
+  run("serve({})");
+  const inbound = await client();
+  const server = await board.listen();
+  run(`connect({ address: "${server.address}", port: ${server.port} })`);
+  await board.quiet();
+  expect(board.lines.splice(0)).toEqual(["writable", "writable"]);
+
+  machine.network("readdress 10.0.0.9");
+  await board.quiet();
+  expect(board.lines).toEqual(["error timeout", "error timeout"]);
+  expect([inbound.ending, server.peers[0].ending]).toEqual(["reset", "reset"]);
+  expect(board.connections).toBe(0);
+});
+
 test("options of the wrong kind are refused, and hold nothing", () => {
   const refusal = (options: string) => {
     try {

@@ -21,6 +21,7 @@
  *
  *   boot <seed>             power on: the program has no sockets, and no network. The seed is that of the world: the first one of a process -
  *   join, leave             the network is up, or down                                  -
+ *   readdress <address>     the board has another address                              -
  *   run                     what happens until the board's time, or until callbacks were called   -
  *   trace                   from then on each packet is a line on standard error         -
  *   listen [<port>]         a server of the peer, on a free port or on this one          its port
@@ -252,6 +253,7 @@ void deliverEvent(xsMachine* the, const char* text)
 	if (is(text, "boot")) boot(the, rest + 1);
 	else if (is(text, "join")) plugStack(true);
 	else if (is(text, "leave")) plugStack(false);
+	else if (is(text, "readdress")) readdressStack(ipaddr_addr(rest + 1));
 	else if (is(text, "run")) run(the);
 	else if (is(text, "trace")) traceWorld(true);
 	else if (is(text, "listen")) answerNumber(peerListen((uint16_t)first));

@@ -279,6 +279,13 @@ void plugStack(bool plugged)
 	netif_set_default(plugged ? &interface : NULL);
 }
 
+void readdressStack(uint32_t address)
+{
+	ip4_addr_t own;
+	own.addr = address;
+	netif_set_ipaddr(&interface, &own);
+}
+
 void forgetConnections(void)
 {
 	bool wasPlugged = isPlugged;

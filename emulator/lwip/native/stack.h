@@ -29,6 +29,8 @@ extern void peer_addAddress(uint32_t address);
 
 /** Without a network, false, there is no default interface, nothing arrives, and what is sent is lost. It begins with one. */
 extern void plugStack(bool plugged);
+/* Gives the interface another address, in the order of the network, as DHCP does. */
+extern void readdressStack(uint32_t address);
 /** Drops every control block, and sends nothing; their owners are not told. */
 extern void forgetConnections(void);
 
