@@ -117,11 +117,11 @@ const STACK_MARGIN_SLOTS = 96;
 
 const KINDS = ["tcp.idle", "tcp.streaming", "http.idle", "http.streaming"];
 
-/** XS with two backends that waits for its first client. */
+/** XS with two backends and the board's name by multicast DNS, which is the default, that waits for its first client. */
 export function xsAtRest(budgets: Budgets) {
   return {
-    slots: budgets["rest.slots"] + XS_SDK.slots,
-    chunkBytes: budgets["rest.chunkBytes"] + XS_SDK.chunkBytes,
+    slots: budgets["rest.slots"] + budgets["mdns.name.slots"] + XS_SDK.slots,
+    chunkBytes: budgets["rest.chunkBytes"] + budgets["mdns.name.chunkBytes"] + XS_SDK.chunkBytes,
   };
 }
 

@@ -19,7 +19,7 @@ export const EVENT_KINDS: readonly EventKind[] = Object.freeze(["board", "reques
 
 /** Memory for the lines of each kind, in bytes. */
 export const BOARD_BYTES = 3 * 1024;
-export const REQUESTS_BYTES = 4.5 * 1024;
+export const REQUESTS_BYTES = 3 * 1024;
 
 /** Least time between two lines that say how many were dropped. */
 const DROPPED_MS = 1_000;
