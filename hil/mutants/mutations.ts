@@ -84,8 +84,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "keep connections beyond the budget",
     file: "proxy/connector.ts",
-    find: "idle.shrink(this.context.backendConnectionsMax - pool.connections);",
-    replace: "idle.shrink(this.context.backendConnectionsMax);",
+    find: "idle.shrink(context.backendConnectionsMax - pool.connections);",
+    replace: "idle.shrink(context.backendConnectionsMax);",
   },
   {
     name: "admit one session too many",

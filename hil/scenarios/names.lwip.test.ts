@@ -44,7 +44,8 @@ afterEach(() => board.unplug());
 
 async function boot(): Promise<void> {
   const backends = [{ name: "nas", address: NAME, port: 8080 }];
-  const configuration = configurationOf({ backends, health: { check: "none" } });
+  const time = { server: "" }; // or its name would be asked for as well
+  const configuration = configurationOf({ backends, time, health: { check: "none" } });
   board.bootFirmware(configuration, {}, (given, options) => xsFirmware(given, options, peers));
   await clock.run({ ms: 5_000 });
 }
