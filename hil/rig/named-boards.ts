@@ -3,7 +3,7 @@ import type { Answer, DecodedPacket } from "dns-packet";
 import multicastDns from "multicast-dns";
 import { MDNS_GROUP, MDNS_PORT } from "../kit/mdns-peer.ts";
 
-/** The type of service that boards announce: firmware/src/dns/responder.ts. */
+/** The type of service that boards announce: firmware/src/dns/board-records.ts. */
 const SERVICE = "_hot-potato._tcp.local";
 
 /** Time for answers: a board waits for up to 120 ms before it answers, and Wi-Fi may lose a question. */

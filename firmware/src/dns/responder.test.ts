@@ -5,7 +5,8 @@ import { onBench } from "../../../emulator/src/testing.ts";
 import fc from "../../../hil/kit/properties.ts";
 import { formatLine } from "../log/event.ts";
 import type { Platform } from "../platform.ts";
-import { type Advertised, MDNS_GROUP, MDNS_PORT, Responder } from "./responder.ts";
+import type { Advertised } from "./board-records.ts";
+import { MDNS_GROUP, MDNS_PORT, Responder } from "./responder.ts";
 
 // A responder on an emulated board, and a scripted peer on its network, which speaks with dns-packet.
 

@@ -1,13 +1,19 @@
 import type { Report } from "../log/event.ts";
-import { addressNumber } from "../net/address.ts";
 import type { Cancel, Platform, UDPSocket } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";
+import {
+  type Advertised,
+  BoardRecords,
+  LEGACY_TTL_S,
+  OTHER_TTL_S,
+  RECORDS,
+  SHARED,
+  ttlOf,
+} from "./board-records.ts";
 import {
   ADDITIONALS,
   ANSWERS,
   AUTHORITIES,
-  CLASS_ANY,
-  CLASS_IN,
   CLASS_TOP_BIT,
   FLAG_AUTHORITATIVE,
   FLAG_RESPONSE,
@@ -17,12 +23,6 @@ import {
   OPCODE_MASK,
   QUESTIONS,
   RESPONSE_CODE_MASK,
-  TYPE_A,
-  TYPE_ANY,
-  TYPE_NSEC,
-  TYPE_PTR,
-  TYPE_SRV,
-  TYPE_TXT,
 } from "./message.ts";
 
 /** Where multicast DNS is spoken (RFC 6762 3). */
@@ -31,18 +31,6 @@ export const MDNS_GROUP = "224.0.0.251";
 
 /** Time to live of the packets: 255 (RFC 6762 11). */
 const HOPS = 255;
-
-/** The types of the two services: the page of the board, and the port that clients of the proxy connect to. */
-export const PAGE_TYPE = "_http._tcp.local";
-export const GATEWAY_TYPE = "_hot-potato._tcp.local";
-/** The name of the types of all services (RFC 6763 9). */
-const ALL_TYPES = "_services._dns-sd._udp.local";
-
-/** Times to live of records in seconds (RFC 6762 10): of those with the host's name or address in them, and of others. */
-const HOST_TTL_S = 120;
-const OTHER_TTL_S = 4_500;
-/** And in answers to a resolver that does not speak multicast DNS (6.7). */
-const LEGACY_TTL_S = 10;
 
 /** Probes before a name is claimed, their interval, and the random pause before the first (8.1). */
 const PROBES = 3;
@@ -66,7 +54,7 @@ const TRUNCATED_MS = 400;
 
 /** The last name that is tried: `NAME-9`. */
 const NAMES_MAX = 9;
-/** Pause before the first name is tried again, or before UDP is where it has failed. */
+/** Pause before the first name is tried again when all are taken, and before UDP is opened again after a failure. */
 const RETRY_MS = 60_000;
 
 /** Questions and records that are read in a second; further messages are dropped, so a flood of them does not keep the board busy. */
@@ -74,37 +62,6 @@ const ENTRIES_PER_SECOND = 500;
 /** Answers by unicast in a second. */
 const UNICASTS_PER_SECOND = 10;
 const SECOND_MS = 1_000;
-
-// A record of the board is a bit of a mask. The host's records come first, then those of each service.
-const ADDRESS = 0;
-const NO_OTHER_ADDRESS = 1;
-const SERVICE = 2;
-// The records of a service, counted from its first one.
-const POINTER = 0;
-const LOCATION = 1;
-const TEXTS = 2;
-const TYPE_POINTER = 3;
-const NO_OTHER_DATA = 4;
-const RECORDS_PER_SERVICE = 5;
-
-const SERVICES = 2;
-const PAGE = 0;
-const RECORDS = SERVICE + SERVICES * RECORDS_PER_SERVICE;
-
-const HOST_TYPES = Object.freeze([TYPE_A]);
-const SERVICE_TYPES = Object.freeze([TYPE_TXT, TYPE_SRV]);
-
-/** The name of the board, and the ports that are found by it. */
-export interface Advertised {
-  /** The wanted name, without `.local`; empty: the board has none, and answers no question. */
-  readonly hostname: string;
-  /** The port of the page; 0: there is none. */
-  readonly adminPort: number;
-  /** The first port of the proxy. */
-  readonly port: number;
-  /** Strings of the proxy's TXT record, `key=value`. */
-  readonly texts: readonly string[];
-}
 
 export interface ResponderParts {
   readonly platform: Platform;
@@ -118,18 +75,10 @@ export interface ResponderParts {
  */
 export class Responder {
   #parts: ResponderParts;
-  #advertised: Advertised | undefined;
+  #records: BoardRecords;
   #socket: UDPSocket | undefined;
-  #address = "";
-  /** The address before: announcements of it may still come back when there is another one. */
-  #lastAddress = "";
   /** 1 for the wanted name, 2 for `NAME-2`. */
   #attempt = 1;
-  #host = "";
-  /** By service. */
-  #instances: string[] = [];
-  /** Without an admin port there is no page. */
-  #firstService = PAGE;
   /** Probes and announcements that were sent since the name was chosen; `NO_NAME` while none is wanted. */
   #steps = NO_NAME;
   #alarm: Cancel | undefined;
@@ -157,35 +106,37 @@ export class Responder {
     this.#parts = parts;
     this.#scratch = scratch;
     this.#writer = new MessageWriter(scratch, parts.platform.putTexts);
+    this.#records = new BoardRecords(this.#reader, this.#writer);
   }
 
   /** The name that the board has, such as `hot-potato.local`; `undefined` until it is claimed. */
   get name(): string | undefined {
-    return this.isClaimed ? this.#host : undefined;
+    return this.isClaimed ? this.#records.host : undefined;
   }
 
   /** To be called when the configuration or the board's address has changed. */
   update(advertised: Advertised): void {
+    const records = this.#records;
     const address = this.#parts.platform.link.address ?? "";
-    const before = this.#advertised;
+    const before = records.advertised;
     const isSameName = before?.hostname === advertised.hostname;
     const isSame =
       isSameName && before.adminPort === advertised.adminPort && before.port === advertised.port;
-    if (isSame && address === this.#address) return;
+    if (isSame && address === records.address) return;
     if (!isSameName) this.#attempt = 1;
-    if (address === this.#address) this.stop();
+    if (address === records.address) this.stop();
     else {
-      if (this.#address !== "") this.#lastAddress = this.#address;
+      if (records.address !== "") records.lastAddress = records.address;
       this.close();
     }
-    this.#advertised = advertised;
-    this.#address = address;
+    records.advertised = advertised;
+    records.address = address;
     if (advertised.hostname !== "" && address !== "") this.open();
   }
 
   /** Takes the name back and closes the socket. */
   stop(): void {
-    if (this.isClaimed) this.multicast(this.all(), 0, true);
+    if (this.isClaimed) this.multicast(this.#records.all(), 0, true);
     this.close();
   }
 
@@ -200,8 +151,8 @@ export class Responder {
     this.dropAnswers();
     this.#socket?.close();
     this.#socket = undefined;
-    this.#advertised = undefined;
-    this.#address = "";
+    this.#records.advertised = undefined;
+    this.#records.address = "";
   }
 
   private dropAnswers(): void {
@@ -234,11 +185,8 @@ export class Responder {
 
   /** Chooses the name of this attempt, and probes for it after a pause. */
   private probe(pauseMs: number): void {
-    const { hostname, adminPort } = this.#advertised!;
-    this.#firstService = adminPort === 0 ? PAGE + 1 : PAGE;
-    const label = this.#attempt === 1 ? hostname : `${hostname}-${this.#attempt}`;
-    this.#host = `${label}.local`;
-    this.#instances = [`${label}.${PAGE_TYPE}`, `${label}.${GATEWAY_TYPE}`];
+    const { hostname } = this.#records.advertised!;
+    this.#records.choose(this.#attempt === 1 ? hostname : `${hostname}-${this.#attempt}`);
     this.#steps = 0;
     this.#sentMs.fill(Number.NEGATIVE_INFINITY);
     this.dropAnswers();
@@ -253,11 +201,11 @@ export class Responder {
       return;
     }
     if (step === PROBES) {
-      const name = this.#host;
-      const ip = this.#address;
+      const name = this.#records.host;
+      const ip = this.#records.address;
       this.#parts.report({ level: "I", on: "mdns", what: "claimed", name, ip });
     }
-    this.multicast(this.all(), 0);
+    this.multicast(this.#records.all(), 0);
     if (step + 1 < PROBES + ANNOUNCEMENTS) this.after(ANNOUNCEMENT_MS);
   }
 
@@ -275,7 +223,7 @@ export class Responder {
 
   /** Another host has the name. */
   private conflict(): void {
-    const name = this.#host;
+    const name = this.#records.host;
     this.#parts.report({ level: "W", on: "mdns", what: "conflict", name });
     if (this.isClaimed) {
       // Probe for it again: if the other host does not give way, that is the next conflict (RFC 6762 9).
@@ -334,56 +282,12 @@ export class Responder {
     this.#entries += reader.count(QUESTIONS) + reader.count(ANSWERS) + reader.count(ADDITIONALS);
     if ((reader.flags & (OPCODE_MASK | RESPONSE_CODE_MASK)) !== 0) return;
     if ((reader.flags & FLAG_RESPONSE) !== 0) {
-      if (port === MDNS_PORT && this.isContested()) this.conflict();
+      if (port === MDNS_PORT && this.#records.isContested()) this.conflict();
     } else if (this.isClaimed) {
       this.answer(address, port, isProbe);
-    } else if (isProbe && this.losesTie()) {
+    } else if (isProbe && this.#records.losesTie()) {
       this.probe(LOST_TIE_MS);
     }
-  }
-
-  /** True if the response has a record of one of our names that is not ours. */
-  private isContested(): boolean {
-    const reader = this.#reader;
-    while (reader.next()) {
-      const { section } = reader;
-      if (section !== ANSWERS && section !== ADDITIONALS) continue;
-      if (reader.class !== CLASS_IN || reader.ttl === 0 || reader.type === TYPE_NSEC) continue;
-      if (reader.nameIs(this.#host)) {
-        const address = reader.address();
-        if (address === undefined) return true; // of another type
-        if (address !== this.#address && address !== this.#lastAddress) return true;
-        continue;
-      }
-      if (reader.type !== TYPE_SRV) continue;
-      for (let service = this.#firstService; service < SERVICES; service++) {
-        if (reader.nameIs(this.#instances[service]) && !this.isLocation(service)) return true;
-      }
-    }
-    return false;
-  }
-
-  /** True if the current record, of type SRV, says where our service is. */
-  private isLocation(service: number): boolean {
-    const reader = this.#reader;
-    return reader.port() === this.portOf(service) && reader.nameIs(this.#host, reader.targetAt());
-  }
-
-  /**
-   * True if another host probes for our name at the same time and wins the tie: its records come later in the order of type and data
-   * (RFC 6762 8.2). Ours is one address, so its lowest address is compared, or else it has later types only.
-   */
-  private losesTie(): boolean {
-    const reader = this.#reader;
-    let theirs = Number.POSITIVE_INFINITY;
-    let hasRecord = false;
-    while (reader.next()) {
-      if (reader.section !== AUTHORITIES || !reader.nameIs(this.#host)) continue;
-      hasRecord = true;
-      const address = reader.address();
-      if (address !== undefined) theirs = Math.min(theirs, addressNumber(address));
-    }
-    return hasRecord && theirs > addressNumber(this.#address);
   }
 
   private answer(address: string, port: number, isProbe: boolean): void {
@@ -394,11 +298,11 @@ export class Responder {
     let known = 0;
     while (reader.next()) {
       if (reader.section === QUESTIONS) {
-        const answers = this.answersTo();
+        const answers = this.#records.answersTo();
         if (isLegacy || reader.hasTopBit) unicast |= answers;
         else multicast |= answers;
       } else if (reader.section === ANSWERS && !isLegacy) {
-        known |= this.knownAnswer();
+        known |= this.#records.knownAnswer();
       }
     }
     if (isLegacy) {
@@ -418,63 +322,6 @@ export class Responder {
     else if ((reader.flags & FLAG_TRUNCATED) !== 0 && this.#truncatedFrom === "") {
       this.answerTruncated(multicast, address);
     } else this.answerLater(multicast);
-  }
-
-  /** The records that answer the current question. */
-  private answersTo(): number {
-    const reader = this.#reader;
-    const { type } = reader;
-    if (reader.class !== CLASS_IN && reader.class !== CLASS_ANY) return 0;
-    const isAny = type === TYPE_ANY;
-    if (reader.nameIs(this.#host)) {
-      return type === TYPE_A || isAny ? 1 << ADDRESS : 1 << NO_OTHER_ADDRESS;
-    }
-    const isPointer = isAny || type === TYPE_PTR;
-    let answers = 0;
-    for (let service = this.#firstService; service < SERVICES; service++) {
-      const first = SERVICE + service * RECORDS_PER_SERVICE;
-      if (reader.nameIs(this.#instances[service])) {
-        if (isAny || type === TYPE_SRV) answers |= 1 << (first + LOCATION);
-        if (isAny || type === TYPE_TXT) answers |= 1 << (first + TEXTS);
-        if (answers === 0) answers = 1 << (first + NO_OTHER_DATA);
-        return answers;
-      }
-      if (isPointer && reader.nameIs(typeOf(service))) answers |= 1 << (first + POINTER);
-      if (isPointer && reader.nameIs(ALL_TYPES)) answers |= 1 << (first + TYPE_POINTER);
-    }
-    return answers;
-  }
-
-  /** The record of ours that the current known answer is; 0 if it is none, or will be forgotten soon (RFC 6762 7.1). */
-  private knownAnswer(): number {
-    const reader = this.#reader;
-    const { type } = reader;
-    if (type === TYPE_A) {
-      const isOurs = reader.nameIs(this.#host) && reader.address() === this.#address;
-      return isOurs && isFresh(reader.ttl, HOST_TTL_S) ? 1 << ADDRESS : 0;
-    }
-    for (let service = this.#firstService; service < SERVICES; service++) {
-      const first = SERVICE + service * RECORDS_PER_SERVICE;
-      if (type === TYPE_PTR) {
-        if (!isFresh(reader.ttl, OTHER_TTL_S)) continue;
-        const target = reader.targetAt();
-        const name = typeOf(service);
-        if (reader.nameIs(name) && reader.nameIs(this.#instances[service], target)) {
-          return 1 << (first + POINTER);
-        }
-        if (reader.nameIs(ALL_TYPES) && reader.nameIs(name, target)) {
-          return 1 << (first + TYPE_POINTER);
-        }
-      } else if (reader.nameIs(this.#instances[service])) {
-        if (type === TYPE_SRV && isFresh(reader.ttl, HOST_TTL_S) && this.isLocation(service)) {
-          return 1 << (first + LOCATION);
-        }
-        if (isFresh(reader.ttl, OTHER_TTL_S) && reader.textsAre(this.textsOf(service))) {
-          return 1 << (first + TEXTS);
-        }
-      }
-    }
-    return 0;
   }
 
   // Answering
@@ -538,10 +385,10 @@ export class Responder {
   private multicast(answers: number, known: number, isGoodbye = false): void {
     if (answers === 0) return;
     this.#writer.begin(0, FLAG_RESPONSE | FLAG_AUTHORITATIVE);
-    let sent = this.put(answers, ANSWERS, CLASS_TOP_BIT, isGoodbye ? 0 : OTHER_TTL_S);
+    let sent = this.#records.put(answers, ANSWERS, CLASS_TOP_BIT, isGoodbye ? 0 : OTHER_TTL_S);
     if (!isGoodbye) {
-      sent |= this.put(
-        this.additionalsTo(answers) & ~known,
+      sent |= this.#records.put(
+        this.#records.additionalsTo(answers) & ~known,
         ADDITIONALS,
         CLASS_TOP_BIT,
         OTHER_TTL_S,
@@ -557,8 +404,13 @@ export class Responder {
   private sendUnicast(answers: number, known: number, address: string): void {
     if (this.#unicasts++ >= UNICASTS_PER_SECOND) return;
     this.#writer.begin(0, FLAG_RESPONSE | FLAG_AUTHORITATIVE);
-    this.put(answers, ANSWERS, CLASS_TOP_BIT, OTHER_TTL_S);
-    this.put(this.additionalsTo(answers) & ~known, ADDITIONALS, CLASS_TOP_BIT, OTHER_TTL_S);
+    this.#records.put(answers, ANSWERS, CLASS_TOP_BIT, OTHER_TTL_S);
+    this.#records.put(
+      this.#records.additionalsTo(answers) & ~known,
+      ADDITIONALS,
+      CLASS_TOP_BIT,
+      OTHER_TTL_S,
+    );
     this.send(address, MDNS_PORT);
   }
 
@@ -569,28 +421,18 @@ export class Responder {
     this.#writer.begin(reader.id, FLAG_RESPONSE | FLAG_AUTHORITATIVE);
     reader.rewind();
     while (reader.next() && reader.section === QUESTIONS) {
-      const name = this.answersTo() === 0 ? undefined : reader.nameAt(reader.at);
+      const name = this.#records.answersTo() === 0 ? undefined : reader.nameAt(reader.at);
       if (name !== undefined) this.#writer.question(name, reader.type);
     }
-    this.put(answers, ANSWERS, 0, LEGACY_TTL_S);
-    this.put(this.additionalsTo(answers), ADDITIONALS, 0, LEGACY_TTL_S);
+    this.#records.put(answers, ANSWERS, 0, LEGACY_TTL_S);
+    this.#records.put(this.#records.additionalsTo(answers), ADDITIONALS, 0, LEGACY_TTL_S);
     this.send(address, port);
   }
 
   /** Asks whether another host has our names, and says what we would put there. */
   private sendProbe(): void {
-    const writer = this.#writer;
-    writer.begin(0, 0);
-    writer.question(this.#host, TYPE_ANY, CLASS_TOP_BIT);
-    for (let service = this.#firstService; service < SERVICES; service++) {
-      writer.question(this.#instances[service], TYPE_ANY, CLASS_TOP_BIT);
-    }
-    let proposed = 1 << ADDRESS;
-    for (let service = this.#firstService; service < SERVICES; service++) {
-      const first = SERVICE + service * RECORDS_PER_SERVICE;
-      proposed |= (1 << (first + LOCATION)) | (1 << (first + TEXTS));
-    }
-    this.put(proposed, AUTHORITIES, 0, OTHER_TTL_S);
+    this.#writer.begin(0, 0);
+    this.#records.putProbe();
     this.send(MDNS_GROUP, MDNS_PORT);
   }
 
@@ -598,102 +440,7 @@ export class Responder {
     try {
       this.#socket!.write(this.#scratch.subarray(0, this.#writer.length), address, port);
     } catch {
-      // A lost datagram: no memory, or no network. Who asked will ask again.
+      // The datagram is lost: no memory, or no network. A resolver asks again.
     }
   }
-
-  // Records
-
-  /** All records that the board announces. */
-  private all(): number {
-    let all = 1 << ADDRESS;
-    for (let service = this.#firstService; service < SERVICES; service++) {
-      all |= ANNOUNCED << (SERVICE + service * RECORDS_PER_SERVICE);
-    }
-    return all;
-  }
-
-  /** The records that a host needs behind these (RFC 6763 12). */
-  private additionalsTo(answers: number): number {
-    let all = answers;
-    for (let service = this.#firstService; service < SERVICES; service++) {
-      const first = SERVICE + service * RECORDS_PER_SERVICE;
-      if ((all & (1 << (first + POINTER))) !== 0) {
-        all |= (1 << (first + LOCATION)) | (1 << (first + TEXTS));
-      }
-      if ((all & (1 << (first + LOCATION))) !== 0) all |= 1 << ADDRESS;
-    }
-    if ((all & (1 << ADDRESS)) !== 0) all |= 1 << NO_OTHER_ADDRESS;
-    return all & ~answers;
-  }
-
-  /**
-   * Writes records of the mask, as far as they fit; returns those that did. `top`: the cache-flush bit of records that no other host
-   * has, or 0. No time to live is above `ttlMax`.
-   */
-  private put(records: number, section: number, top: number, ttlMax: number): number {
-    let written = 0;
-    for (let record = 0; record < RECORDS; record++) {
-      const bit = 1 << record;
-      if ((records & bit) === 0) continue;
-      const ttl = Math.min(ttlOf(record), ttlMax);
-      if (this.putRecord(record, section, (bit & SHARED) === 0 ? top : 0, ttl)) written |= bit;
-    }
-    return written;
-  }
-
-  private putRecord(record: number, section: number, top: number, ttl: number): boolean {
-    const writer = this.#writer;
-    if (record === ADDRESS) return writer.a(section, this.#host, top, ttl, this.#address);
-    if (record === NO_OTHER_ADDRESS) return writer.nsec(section, this.#host, top, ttl, HOST_TYPES);
-    const service = Math.floor((record - SERVICE) / RECORDS_PER_SERVICE);
-    const instance = this.#instances[service];
-    const type = typeOf(service);
-    switch ((record - SERVICE) % RECORDS_PER_SERVICE) {
-      case POINTER:
-        return writer.ptr(section, type, top, ttl, instance);
-      case LOCATION:
-        return writer.srv(section, instance, top, ttl, this.portOf(service), this.#host);
-      case TEXTS:
-        return writer.txt(section, instance, top, ttl, this.textsOf(service));
-      case TYPE_POINTER:
-        return writer.ptr(section, ALL_TYPES, top, ttl, type);
-      default:
-        return writer.nsec(section, instance, top, ttl, SERVICE_TYPES);
-    }
-  }
-
-  private portOf(service: number): number {
-    return service === PAGE ? this.#advertised!.adminPort : this.#advertised!.port;
-  }
-
-  private textsOf(service: number): readonly string[] {
-    return service === PAGE ? PAGE_TEXTS : this.#advertised!.texts;
-  }
-}
-
-/** Where the page is on its port (RFC 6763 and the registry of `_http._tcp`). */
-const PAGE_TEXTS = Object.freeze(["path=/"]);
-
-/** The records of a service that are announced. */
-const ANNOUNCED = (1 << POINTER) | (1 << LOCATION) | (1 << TEXTS) | (1 << TYPE_POINTER);
-
-/** The records whose names other hosts have records of, too: of one service. */
-const SHARED_OF_SERVICE = (1 << POINTER) | (1 << TYPE_POINTER);
-const SHARED =
-  (SHARED_OF_SERVICE << SERVICE) | (SHARED_OF_SERVICE << (SERVICE + RECORDS_PER_SERVICE));
-
-function typeOf(service: number): string {
-  return service === PAGE ? PAGE_TYPE : GATEWAY_TYPE;
-}
-
-function ttlOf(record: number): number {
-  if (record < SERVICE) return HOST_TTL_S;
-  const kind = (record - SERVICE) % RECORDS_PER_SERVICE;
-  return kind === LOCATION || kind === NO_OTHER_DATA ? HOST_TTL_S : OTHER_TTL_S;
-}
-
-/** True if a known answer has half of its time to live left. */
-function isFresh(leftS: number, ttl: number): boolean {
-  return leftS >= ttl / 2;
 }
