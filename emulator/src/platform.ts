@@ -159,14 +159,17 @@ export interface WiFiOptions {
   onChanged?: (property: "connection" | "address") => void;
 }
 
+/** The host name, and a static address or, with `false`, DHCP. */
+export interface AddressingOptions {
+  hostname?: string;
+  static?: { address: string; mask: string; gateway: string } | false;
+}
+
 /** A Wi-Fi interface (`embedded:network/interface/wifi`). */
 export interface WiFiDriver {
   connect(options: { SSID: string; password?: string }): void;
   disconnect(): void;
-  configure(options: {
-    hostname?: string;
-    static?: { address: string; mask: string; gateway: string } | false;
-  }): void;
+  configure(options: AddressingOptions): void;
   close(): void;
   readonly connection: number;
   readonly address: string | undefined;

@@ -1,13 +1,15 @@
 import type { Cancel, Clock } from "../clock.ts";
-import type { EthernetClass, EthernetDriver, EthernetOptions } from "../platform.ts";
+import type {
+  AddressingOptions,
+  EthernetClass,
+  EthernetDriver,
+  EthernetOptions,
+} from "../platform.ts";
 import type { Station, StationEvent } from "../station.ts";
 import type { Message, Tasks } from "../tasks.ts";
-import { dottedAddress } from "./address.ts";
+import { fixedAddress, setHostname } from "./addressing.ts";
 import { callback } from "./arguments.ts";
 import { HostObject } from "./host-object.ts";
-
-/** Longest host name, in bytes (esp_netif_set_hostname). */
-const HOSTNAME_BYTES_MAX = 32;
 
 /** From the link to a valid link-local address: lwIP checks during this time that no other host has it; about. */
 const LINK_LOCAL_MS = 1_000;
@@ -69,18 +71,12 @@ class EmulatedEthernet extends HostObject implements EthernetDriver {
     this.#told = 0;
   }
 
-  configure(options: {
-    hostname?: string;
-    static?: { address: string; mask: string; gateway: string } | false;
-  }): void {
+  configure(options: AddressingOptions): void {
     HostObject.validate(this, EmulatedEthernet);
     const station = this.#station;
     if (!station.hasPhy) throw new Error("not initialized");
     const { hostname, static: fixed } = options;
-    if (hostname !== undefined) {
-      if (Buffer.byteLength(hostname) > HOSTNAME_BYTES_MAX) throw new Error("set hostname failed");
-      station.hostname = hostname;
-    }
+    if (hostname !== undefined) setHostname(station, hostname);
     if (fixed === undefined) return;
     if (fixed === false) {
       station.fix(undefined);
@@ -90,13 +86,9 @@ class EmulatedEthernet extends HostObject implements EthernetDriver {
       this.#post("connected");
       return;
     }
-    const [address, netmask, gateway] = (["address", "mask", "gateway"] as const).map(key => {
-      const text = dottedAddress(fixed[key]);
-      if (text === undefined) throw new RangeError(`invalid ${key}`);
-      return text;
-    });
+    const address = fixedAddress(fixed);
     if (station.associated) this.#has = BOTH;
-    station.fix({ address, netmask, gateway });
+    station.fix(address);
   }
 
   get connection(): number {

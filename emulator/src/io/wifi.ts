@@ -1,12 +1,9 @@
-import type { WiFiClass, WiFiDriver, WiFiOptions } from "../platform.ts";
+import type { AddressingOptions, WiFiClass, WiFiDriver, WiFiOptions } from "../platform.ts";
 import type { Station, StationEvent } from "../station.ts";
 import type { Message, Tasks } from "../tasks.ts";
-import { dottedAddress } from "./address.ts";
+import { fixedAddress, setHostname } from "./addressing.ts";
 import { callback } from "./arguments.ts";
 import { HostObject } from "./host-object.ts";
-
-/** Longest host name, in bytes (esp_netif_set_hostname). */
-const HOSTNAME_BYTES_MAX = 32;
 
 /**
  * `embedded:network/interface/wifi` as the ESP32 port behaves (modules/io/wifi/esp32/wifi-esp32.c). `onChanged` is called for a
@@ -48,29 +45,18 @@ class EmulatedWiFi extends HostObject implements WiFiDriver {
     this.#hasAddress = false;
   }
 
-  configure(options: {
-    hostname?: string;
-    static?: { address: string; mask: string; gateway: string } | false;
-  }): void {
+  configure(options: AddressingOptions): void {
     HostObject.validate(this, EmulatedWiFi);
     const station = this.#station;
     const { hostname, static: fixed } = options;
-    if (hostname !== undefined) {
-      if (Buffer.byteLength(hostname) > HOSTNAME_BYTES_MAX) throw new Error("set hostname failed");
-      station.hostname = hostname;
-    }
+    if (hostname !== undefined) setHostname(station, hostname);
     if (fixed === undefined) return;
     if (fixed === false) {
       this.#hasAddress = false;
       station.fix(undefined);
       return;
     }
-    const [address, netmask, gateway] = (["address", "mask", "gateway"] as const).map(key => {
-      const text = dottedAddress(fixed[key]);
-      if (text === undefined) throw new RangeError(`invalid ${key}`);
-      return text;
-    });
-    station.fix({ address, netmask, gateway });
+    station.fix(fixedAddress(fixed));
   }
 
   get connection(): number {
