@@ -12,7 +12,7 @@ import { serve } from "../../backends/src/serve.ts";
 import { steady } from "../../backends/src/steady.ts";
 import { type LiveBoard, startBoard } from "../kit/live-board.ts";
 import { missing } from "./reference-proxies.ts";
-import { type Digest, FILE, PAGE_REPORT, PARTS, Site, sha256 } from "./test-site.ts";
+import { chromium, type Digest, FILE, PAGE_REPORT, PARTS, Site, sha256 } from "./test-site.ts";
 
 // Real clients through the board. Backends a and b are the demo's; paths below /site go to a web site with more
 // features.
@@ -341,21 +341,10 @@ describe("ws", () => {
 
 describe.skipIf(absence("chromium"))(`Chromium${absence("chromium")}`, () => {
   test("a page with 40 parts, an upload and a WebSocket", async () => {
-    const browser = execa(
-      "chromium",
-      [
-        "--headless",
-        "--no-sandbox", // Chromium has no sandbox as root; the page is a test's
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--no-first-run",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        "--remote-debugging-port=0", // stay until it is ended
-        `--user-data-dir=${join(folder, "chromium")}`,
-        `${url}/site/page`,
-      ],
-      { reject: false, all: true },
+    const browser = chromium(
+      join(folder, "chromium"),
+      `${url}/site/page`,
+      "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     );
     stops.push(() => browser.kill() && browser);
     const report = await Promise.race([site.report, browser.then(({ all }) => all)]);

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type net from "node:net";
+import { execa } from "execa";
 import { WebSocketServer } from "ws";
 
 /** Parts of the page: style sheets, scripts and pictures in turn. */
@@ -193,3 +194,23 @@ addEventListener("load", async () => {
 </script>
 ${TAGS.join("\n")}
 `;
+
+/** Opens a page in Chromium without a window; `folder` is for its profile. It stays open until it is killed. */
+export function chromium(folder: string, url: string, ...options: readonly string[]) {
+  return execa(
+    "chromium",
+    [
+      "--headless",
+      "--no-sandbox", // Chromium has no sandbox as root; the page is a test's
+      "--disable-gpu",
+      "--disable-dev-shm-usage",
+      "--disable-background-networking",
+      "--no-first-run",
+      ...options,
+      "--remote-debugging-port=0", // stay until it is ended
+      `--user-data-dir=${folder}`,
+      url,
+    ],
+    { reject: false, all: true },
+  );
+}

@@ -11,7 +11,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startSystemServer } from "../../emulator/proxy/bench/system-server.ts";
 import { type LiveBoard, startBoard } from "../kit/live-board.ts";
 import { missing } from "./reference-proxies.ts";
-import { type Digest, PAGE_REPORT, PARTS, Site, sha256 } from "./test-site.ts";
+import { chromium, type Digest, PAGE_REPORT, PARTS, Site, sha256 } from "./test-site.ts";
 
 // Two real TLS servers with certificates of their own behind one port of the board, by name: two nginx with HTTP/2. The
 // port also serves HTTP and raw TCP. The certificates are made for each run.
@@ -288,22 +288,11 @@ http {
     `Chromium: a page of 40 parts, an upload and a WebSocket, over HTTP/2${CHROMIUM}`,
     async () => {
       const before = lineCount();
-      const browser = execa(
-        "chromium",
-        [
-          "--headless",
-          "--no-sandbox", // Chromium has no sandbox as root; the page is a test's
-          "--disable-gpu",
-          "--disable-dev-shm-usage",
-          "--disable-background-networking",
-          "--no-first-run",
-          "--ignore-certificate-errors", // it has no option for a certificate to trust
-          `--host-resolver-rules=MAP one.test 127.0.0.1:${board.port}, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1`,
-          "--remote-debugging-port=0", // stay until it is ended
-          `--user-data-dir=${join(folder, "chromium")}`,
-          "https://one.test/page",
-        ],
-        { reject: false, all: true },
+      const browser = chromium(
+        join(folder, "chromium"),
+        "https://one.test/page",
+        "--ignore-certificate-errors", // it has no option for a certificate to trust
+        `--host-resolver-rules=MAP one.test 127.0.0.1:${board.port}, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1`,
       );
       const report = await Promise.race([site.report, browser.then(({ all }) => all)]);
       browser.kill();

@@ -24,16 +24,25 @@ async function load(lab: ScenarioLab, ms: number): Promise<string[]> {
   return answers;
 }
 
+/** Starts the proxy with the backend `nas`; its name leads to the first one of `servers`, and may lead to the others. */
+async function startNas(
+  lab: ScenarioLab,
+  servers: readonly [ScriptedBackend, ...ScriptedBackend[]],
+  settings?: object,
+): Promise<void> {
+  lab.named(NAS, servers, { name: "nas" });
+  lab.dns.set(NAS, [servers[0].address], TTL_MIN_S);
+  await lab.proxy(settings);
+  await lab.until({ on: "backend", what: "resolved" });
+}
+
 scenario(
   "a backend's address changes in DNS under load, and no request fails",
   { needs: ["dns"] },
   async lab => {
     const red = lab.backend("red");
     const blue = lab.backend("blue");
-    lab.named(NAS, [red, blue], { name: "nas" });
-    lab.dns.set(NAS, [red.address], TTL_MIN_S);
-    await lab.proxy();
-    await lab.until({ on: "backend", what: "resolved" });
+    await startNas(lab, [red, blue]);
 
     const loads = Promise.all(Array.from({ length: 4 }, () => load(lab, 30_000)));
     lab.later(10_000, () => lab.dns.set(NAS, [blue.address], TTL_MIN_S));
@@ -54,10 +63,7 @@ scenario(
   async lab => {
     const red = lab.backend("red");
     const blue = lab.backend("blue");
-    lab.named(NAS, [red, blue], { name: "nas" });
-    lab.dns.set(NAS, [red.address], TTL_MIN_S);
-    await lab.proxy();
-    await lab.until({ on: "backend", what: "resolved" });
+    await startNas(lab, [red, blue]);
     const [before, after] = lab.clients(2);
 
     before.send("one");
@@ -75,10 +81,7 @@ scenario(
 
 scenario("DNS is down for ten minutes, and no client notices", { needs: ["dns"] }, async lab => {
   const red = lab.backend("red");
-  lab.named(NAS, [red], { name: "nas" });
-  lab.dns.set(NAS, [red.address], TTL_MIN_S);
-  await lab.proxy({ health: { check: "tcp" } });
-  await lab.until({ on: "backend", what: "resolved" });
+  await startNas(lab, [red], { health: { check: "tcp" } });
 
   lab.dns.fault = "silent";
   const asked = lab.dns.asked.length;
@@ -146,10 +149,7 @@ scenario(
 
 scenario("a forged answer sends no client anywhere", { needs: ["dns"] }, async lab => {
   const red = lab.backend("red");
-  lab.named(NAS, [red], { name: "nas" });
-  lab.dns.set(NAS, [red.address], TTL_MIN_S);
-  await lab.proxy();
-  await lab.until({ on: "backend", what: "resolved" });
+  await startNas(lab, [red]);
 
   const faults = ["wrong-id", "wrong-question", "query", "garbage", "cut"] as const;
   for (const fault of faults) {
