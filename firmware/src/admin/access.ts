@@ -48,7 +48,10 @@ function namesOf({ proxy, parts }: RuntimeApi): string[] {
 }
 
 /** The answer to a request that may not change anything; `undefined` if it may. */
-export function refusedChange(runtime: RuntimeApi, request: AdminRequest): AdminAnswer | undefined {
+export function refusedChange(
+  runtime: RuntimeApi,
+  request: Pick<AdminRequest, "field">,
+): AdminAnswer | undefined {
   if (runtime.token.value === undefined) {
     return error(403, "no token is set, so nothing can be changed; set one on the serial console");
   }

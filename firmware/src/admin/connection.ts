@@ -7,7 +7,7 @@ import type { Deadlines, Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import type { TCPSocket } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";
-import { hasToken } from "./access.ts";
+import { refusedChange } from "./access.ts";
 import { type AdminAnswer, error } from "./answer.ts";
 import { respond } from "./api.ts";
 import { memoryFor } from "./config-memory.ts";
@@ -156,12 +156,12 @@ export class AdminConnection implements EndpointOwner, Timed {
     else this.#answer(answer);
   }
 
-  /** The body of a change is read as it arrives, if the request has the token; no other body is of use. */
+  /** The body of a change is read as it arrives, if it may change anything; no other body is of use. */
   #bodyParser(): JsonParser | undefined {
     const { head } = this.#request;
     const { runtime } = this.#context;
     const field = (name: string) => head.lookup(name);
-    if (head.method !== "PUT" || !hasToken(runtime, { field })) return undefined;
+    if (head.method !== "PUT" || refusedChange(runtime, { field }) !== undefined) return undefined;
     return new JsonParser(memoryFor(runtime.parts.platform));
   }
 

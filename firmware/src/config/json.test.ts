@@ -21,6 +21,9 @@ test.each([
   ['{"a": 1]', 'line 1, column 8: "]"; wanted a comma or }'],
   ['{"a": "x\n"}', "line 1, column 7: a text without its closing quote in this line"],
   ['{"a": "\\x"}', "line 1, column 7: a text with an escape that JSON does not have"],
+  [`{"a": "${"x".repeat(1_537)}"}`, "line 1, column 7: a text of more than 1536 characters"],
+  [`{"${"x".repeat(1_537)}": 1}`, "line 1, column 2: a text of more than 1536 characters"],
+  [`{"a": "${"x".repeat(1_537)}\n"}`, "line 1, column 7: a text of more than 1536 characters"],
   ['{"a": }', "line 1, column 7: }; wanted a value"],
   ['{"a": 1', "line 1, column 8: the text ends; wanted a comma or }"],
   ['{"a":', "line 1, column 6: the text ends; wanted a value"],
@@ -35,6 +38,21 @@ test.each([
 
 test.each(["\ufeff", bytes("\ufeff", "utf8")])("a byte-order mark of UTF-8 is taken", mark => {
   expect(readJson(`${mark}{"a":1}`)).toEqual({ value: { a: 1 } });
+});
+
+test("a text may be as long as a setting whose every character is an escape", () => {
+  const text = "\\u00e9".repeat(256);
+  expect(readJson(`["${text}"]`)).toEqual({ value: ["\u00e9".repeat(256)] });
+});
+
+test("a text that is too long is dropped before it has arrived as a whole", () => {
+  const parser = new JsonParser();
+  parser.read(Buffer.from(`["${"x".repeat(1_400)}`));
+  parser.read(Buffer.from("x".repeat(1_400)));
+  parser.read(Buffer.from("x".repeat(1_400)));
+  expect(parser.end()).toEqual({
+    complaint: "line 1, column 2: a text of more than 1536 characters",
+  });
 });
 
 test("every text that JSON.parse refuses gets a place, and the one behind it", () => {

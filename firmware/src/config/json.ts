@@ -12,6 +12,9 @@ const MARK_LENGTH_MAX = 3;
 /** Longest word that may be a number, `true`, `false` or `null`, and that is echoed. */
 const WORD_MAX = 64;
 
+/** Longest key or text, in characters before escapes are decoded: a setting has 256 at most (`TEXT_MAX` in reader.ts), and an escape has six. */
+const TEXT_LENGTH_MAX = 1_536;
+
 /** Number of values between two checks of the free memory: they take less than the reserve. */
 const VALUES_AT_ONCE = 8;
 
@@ -134,7 +137,10 @@ export class JsonParser {
         if (this.#isEscaped) this.#isEscaped = false;
         else if (code === QUOTE) this.#endText(this.#before + textOf(codes, part, at));
         else if (code === BACKSLASH) this.#isEscaped = true;
-        else if (code === LF || code === CR) this.#fault(UNCLOSED);
+        else if (code === LF || code === CR) {
+          const length = this.#before.length + at - part;
+          this.#fault(length > TEXT_LENGTH_MAX ? TOO_LONG : UNCLOSED);
+        }
         if (code < SPACE || code === BACKSLASH) this.#isPlain = false;
         continue;
       }
@@ -156,8 +162,9 @@ export class JsonParser {
     }
     this.#pieceAt = base + codes.length;
     if (this.#token === "none" || this.#complaint !== undefined) return;
-    const room = this.#token === "word" ? WORD_MAX : Number.POSITIVE_INFINITY;
+    const room = this.#token === "word" ? WORD_MAX : TEXT_LENGTH_MAX + 1;
     this.#before += textOf(codes, part, Math.min(codes.length, part + room));
+    if (this.#token === "text" && this.#before.length > TEXT_LENGTH_MAX) this.#fault(TOO_LONG);
   }
 
   /** The word's first character, which is before `at`, is a slash. */
@@ -258,6 +265,10 @@ export class JsonParser {
   #endText(raw: string): void {
     this.#before = "";
     this.#token = "none";
+    if (raw.length > TEXT_LENGTH_MAX) {
+      this.#fault(TOO_LONG);
+      return;
+    }
     const text = this.#isPlain ? raw : parsed(`"${raw}"`);
     if (text === undefined) {
       this.#fault("a text with an escape that JSON does not have");
@@ -300,6 +311,7 @@ export class JsonParser {
 }
 
 const UNCLOSED = "a text without its closing quote in this line";
+const TOO_LONG = `a text of more than ${TEXT_LENGTH_MAX} characters`;
 const COMMENT = "a comment, which JSON does not have";
 
 /** True if it begins with a byte-order mark of UTF-16, a character for each byte, or every other byte is 0. */

@@ -136,7 +136,10 @@ function isOfForm(value: unknown, form: () => RegExp): value is string {
 /** Most nested brackets; a configuration has four levels. Each level takes stack, which is small on the chip. */
 export const LEVELS_MAX = 16;
 
-/** `JSON.parse`, but throws on brackets nested deeper than `LEVELS_MAX`. */
+/**
+ * `JSON.parse`, but throws on brackets nested deeper than `LEVELS_MAX`: for text that is in memory. `JsonParser` (json.ts) reads
+ * what arrives in pieces, and says where it is wrong.
+ */
 export function parseJsonBounded(text: string): unknown {
   let depth = 0;
   let quoted = false;

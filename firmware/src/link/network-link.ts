@@ -56,7 +56,7 @@ export abstract class NetworkLink<Driver extends LinkDriver> implements Link {
   /** Created at the first attempt to join. */
   #driver: Driver | undefined;
   #network: NetworkSettings | undefined;
-  /** The driver has these settings. */
+  /** The settings that the interface has, also when its driver was closed. */
   #configured: NetworkSettings | undefined;
   #address: string | undefined;
   #retryMs = RETRY_MS_MIN;
