@@ -191,7 +191,11 @@ export class TlsSession implements Handler, EndpointOwner, ConnectorOwner {
       this.unanswered(backendSide);
     } else if (this.sentBytes < this.hello!.bytes) {
       const end = this.hello!.bytes;
-      const bytes = this.session.clientSide.look(this.session.context.tlsRoutes!.buffer);
+      const bytes = this.look();
+      if (bytes === undefined) {
+        this.refuse("no-memory"); // more has arrived behind the hello, and is copied with it
+        return;
+      }
       const rest = send(backendSide, bytes.subarray(this.sentBytes, end));
       this.sentBytes = rest === undefined ? end : end - rest.byteLength;
     }

@@ -450,6 +450,19 @@ describe("memory", () => {
     socket.destroy();
   });
 
+  test("bytes that arrive behind a copied hello, and are copied with it, count as well", async () => {
+    const { lab, a } = await twoBackends();
+    a.next.push("silent");
+    lab.network.link("a", { latencyMs: 50 });
+    const pieces = [helloOf(2_873, "a.home"), Buffer.alloc(500)];
+    const { socket } = await play(lab, pieces, { pauseMs: 20, ms: 500 });
+    expect(a.received[0]).toHaveLength(2_873);
+    expect(lab.app!.proxy.shared.longHeadMemory.heldBytes).toBe(3_373);
+    socket.destroy();
+    await lab.clock.run({ ms: 40_000 });
+    expect(lab.app!.proxy.shared.longHeadMemory.heldBytes).toBe(0);
+  });
+
   test("copies of hellos longer than the receive window are bounded, and one more is closed", async () => {
     const lab = new EmulatedLab({ ...ourBoard(), socketsMended: true });
     const a = new Recorder(lab, "a");
