@@ -18,6 +18,7 @@ import {
 } from "./head-layout.ts";
 import { comparedPath, hasNul, isNormal, normalPath, ROUTE_PATH_MAX } from "./path.ts";
 import {
+  isRedirect,
   type RedirectStatus,
   type RoutePattern,
   type Routes,
@@ -114,10 +115,6 @@ export function parseRequest<R extends RoutePattern>(
   request.path = path;
   request.route = chosen;
   return undefined;
-}
-
-function isRedirect(change: RoutePattern["change"]): change is RedirectStatus {
-  return change === 301 || change === 308;
 }
 
 /** The status of a redirect; 400 where the request names no host, 414 where the redirect would be too long. */

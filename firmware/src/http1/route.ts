@@ -2,6 +2,11 @@ import { SLASH } from "../net/ascii-codes.ts";
 /** Statuses of a redirect to HTTPS. */
 export type RedirectStatus = 301 | 308;
 
+/** True if the status of an answer of the proxy, or what a route changes, is a redirect. */
+export function isRedirect(status: number | string | undefined): status is RedirectStatus {
+  return status === 301 || status === 308;
+}
+
 /** Which requests a route is for, and what happens to them. */
 export interface RoutePattern {
   /** In lower case: a name, `*.` and the end of names, or `undefined` for every host. */

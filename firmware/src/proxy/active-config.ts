@@ -5,7 +5,7 @@ import type { Config } from "../config/settings.ts";
 import { HeadPool } from "../http1/head-pool.ts";
 import { HeadWriter } from "../http1/head-writer.ts";
 import { originLines, REWRITE_BYTES } from "../http1/rewrite.ts";
-import { route, routesOf } from "../http1/route.ts";
+import { isRedirect, route, routesOf } from "../http1/route.ts";
 import { trustedBy } from "../net/address.ts";
 import { type Budget, budget } from "../net/connection-budget.ts";
 import { Keywords } from "../net/keywords.ts";
@@ -75,7 +75,7 @@ export class ActiveConfig {
 
       pool: this.pool,
       group,
-      rawGroup: isRedirect(rawRoute) ? undefined : rawRoute?.group,
+      rawGroup: isRedirect(rawRoute?.change) ? undefined : rawRoute?.group,
       routes,
       tlsRoutes: tlsRoutesIn(config, this.pool, group),
       checks: this.checks,
@@ -128,10 +128,6 @@ function routesIn(config: Config, pool: Pool, everything: Group): Route[] {
     made.push({ host, path, change: strip ? "strip" : redirect, group });
   }
   return made;
-}
-
-function isRedirect(route: Route | undefined): boolean {
-  return typeof route?.change === "number";
 }
 
 /** `undefined` where no route is for TLS: then it is raw TCP. */

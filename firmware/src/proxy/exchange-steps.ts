@@ -1,4 +1,5 @@
 import type { AnswerStatus } from "../http1/answer.ts";
+import { isRedirect } from "../http1/route.ts";
 import { countAnswer } from "../log/traffic.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { hasRoom } from "../net/memory-reserve.ts";
@@ -57,7 +58,7 @@ export function begin(exchange: Exchange): void {
 function refuseRequest(exchange: Exchange, status: AnswerStatus): void {
   if (status === 404) exchange.context.admission.refusals.noRoute++;
   if (status === 503) exchange.refuse("no-memory", 503, "RR", NO_ROOM);
-  else exchange.reply(status, status === 301 || status === 308 ? "LR" : "PR");
+  else exchange.reply(status, isRedirect(status) ? "LR" : "PR");
 }
 
 /** Moves what can be moved. True when the exchange is over. */

@@ -13,6 +13,7 @@ import {
   rewriteResponse,
   setCookieLines,
 } from "../http1/rewrite.ts";
+import { isRedirect } from "../http1/route.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { PipeOutcome } from "../net/pipe.ts";
 import { send } from "../net/send.ts";
@@ -176,7 +177,7 @@ export class ResponseSide extends MessageSide {
       html: request.prefersHtml,
       headOnly: request.method === "HEAD",
       keepAlive: request.keepAlive,
-      location: status === 301 || status === 308 ? secureUrl(request.head!) : undefined,
+      location: isRedirect(status) ? secureUrl(request.head!) : undefined,
     });
     this.headBytes += reply.byteLength;
     this.pending = send(client, reply);
