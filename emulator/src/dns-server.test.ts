@@ -76,3 +76,12 @@ test.each<[DnsFault, (bytes: Buffer | undefined) => unknown, unknown]>([
   server.fault = fault;
   expect(look(await ask("nas.home"))).toEqual(expected);
 });
+
+test("a server that is closed sends no delayed answer", async () => {
+  const { server, ask, clock } = bench();
+  server.set("nas.home", ["10.0.0.1"]);
+  server.delayMs = 2_000;
+  expect(await ask("nas.home")).toBeUndefined();
+  server.close();
+  await clock.run({ ms: 5_000 });
+});

@@ -1,6 +1,6 @@
 import type { EventEmitter } from "node:events";
 import { type Answer, decode, encode, type Packet, TRUNCATED_RESPONSE } from "dns-packet";
-import type { Clock } from "./clock.ts";
+import type { Cancel, Clock } from "./clock.ts";
 
 /** The records of a name. */
 export interface DnsRecords {
@@ -66,6 +66,8 @@ export class DnsServer {
   #clock: Clock;
   #socket: Datagrams;
   #zone = new Map<string, DnsRecords>();
+  /** Cancel the answers that are delayed. */
+  #delayed = new Set<Cancel>();
 
   constructor({ clock, host, port = 53 }: DnsServerParts) {
     this.#clock = clock;
@@ -85,6 +87,8 @@ export class DnsServer {
   }
 
   close(): void {
+    for (const cancel of this.#delayed) cancel();
+    this.#delayed.clear();
     this.#socket.close();
   }
 
@@ -101,8 +105,15 @@ export class DnsServer {
     const answer = this.#answerTo(query, bytes);
     if (answer === undefined) return;
     const send = () => this.#socket.send(answer, from.port, from.address);
-    if (this.delayMs > 0) this.#clock.after(this.delayMs, send);
-    else send();
+    if (this.delayMs === 0) {
+      send();
+      return;
+    }
+    const cancel = this.#clock.after(this.delayMs, () => {
+      this.#delayed.delete(cancel);
+      send();
+    });
+    this.#delayed.add(cancel);
   }
 
   #answerTo(query: Packet, bytes: Buffer): Uint8Array | undefined {

@@ -192,3 +192,12 @@ test("without power the station has no network, and no settings of the program",
     undefined,
   ]);
 });
+
+test("from a static address to DHCP there is no address until the lease, and it is told once", async () => {
+  const { clock, driver, calls } = await joined();
+  driver.configure({ static: FIXED });
+  await clock.run({ ms: 100 });
+  calls.length = 0;
+  driver.configure({ static: false });
+  expect(calls).toEqual(["connections are reset", "stack false", "network 10.0.0.7", "stack true"]);
+});

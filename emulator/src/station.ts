@@ -146,8 +146,8 @@ export class Station implements BoardWifi {
     this.#fixed = fixed;
     this.#lease = undefined;
     if (!this.#associated) return;
+    this.#follow(); // without an address until there is a lease
     if (fixed === undefined) this.#client.start(this.hostname);
-    this.#follow();
   }
 
   drop(ms: number): void {
@@ -215,7 +215,7 @@ export interface StationParts {
   readonly rssi: number | undefined;
   readonly link: LinkKind;
   readonly hasPhy: boolean;
-  /** Addresses of the DNS servers that DHCP gives, unless the server has some. */
+  /** Addresses of the DNS servers that DHCP gives, in the place of those that the server has. */
   readonly dnsServers?: readonly string[] | undefined;
   /** Time to associate. */
   readonly joinMs: number;

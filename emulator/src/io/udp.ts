@@ -88,7 +88,13 @@ abstract class EmulatedUDP extends HostObject implements UDP {
 
     this.wire = wire.createSocket({ type: "udp4", lookup: numeric });
     this.#news = program.code.udpNews({ deliver: () => this.#deliver() });
-    this.#open(timeToLive);
+    try {
+      this.#open(timeToLive);
+    } catch (error) {
+      heap.give(bounds.socketBytes);
+      this.wire.close();
+      throw error;
+    }
     this.target = options.target;
   }
 

@@ -99,6 +99,9 @@ class EngineLink implements Link {
   get rssi() {
     return network.rssi;
   }
+  get ssid() {
+    return network.ssid;
+  }
   get dnsServers() {
     return network.dnsServers;
   }
