@@ -205,6 +205,18 @@ test("a name that does not exist has a line; without a DNS server the status alo
   expect(asked()).toBe(0);
 });
 
+test("a request that fails after the board had no DNS server has a line", async () => {
+  const { client, settings, events, clock, dnsServers } = await bench({ server: "x.home" });
+  const [address] = dnsServers.splice(0);
+  client.update(settings);
+  await clock.run({ ms: 1_000 });
+  expect([client.status?.failure, events]).toEqual(["no-server", []]);
+  dnsServers.push(address);
+  client.update(settings);
+  await clock.run({ ms: 100_000 });
+  expect(events).toMatchObject([{ what: "failed", server: "x.home", why: "no-such-name" }]);
+});
+
 test("another server is asked at once; another zone changes the text alone; no server, no time", async () => {
   const { client, settings, settled, servers, asked, clock, open } = await bench();
   client.update(settings);

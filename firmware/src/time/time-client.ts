@@ -23,6 +23,9 @@ export const ANSWER_TIMEOUT_MS = 3_000;
 /** A longer correction of a time that was known is logged. */
 const STEP_MS = 1_000;
 
+/** The one failure that has no line in the log: the network names a DNS server when the board joins it. */
+const NO_DNS_SERVER = "no-server";
+
 /** Codes of a server that wants no more requests (RFC 5905 section 7.4). */
 const DENIALS = Object.freeze(["DENY", "RSTR"]);
 
@@ -121,8 +124,7 @@ export class TimeClient {
     this.#requests++;
     if (!isHostName(server)) this.send(server);
     else if (!isLocal(server) && (platform.link.dnsServers ?? []).length === 0) {
-      // The network names a DNS server when the board joins it: until then there is nothing to ask, and nothing to log.
-      this.#failure = "no-server";
+      this.#failure = NO_DNS_SERVER;
       this.release();
     } else {
       this.#lookup = resolver().resolve(server, result => {
@@ -186,7 +188,7 @@ export class TimeClient {
 
   private failed(why: string): void {
     const { report } = this.#parts;
-    const isNew = this.#failure === undefined;
+    const isNew = this.#failure === undefined || this.#failure === NO_DNS_SERVER;
     this.#failure = why;
     this.release();
     const retryMs = DENIALS.includes(why) ? DENIED_MS : this.#retryMs;
