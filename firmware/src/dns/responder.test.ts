@@ -614,6 +614,23 @@ describe("hostile messages", () => {
     expect(await l.querier.ask({ name: HOST, type: "A" })).toHaveLength(1);
   });
 
+  test("records that hosts propose in probes count among them", async () => {
+    const l = await claimed();
+    const authorities = Array.from({ length: 40 }, () => ({
+      name: "other.local",
+      type: "A" as const,
+      ttl: 120,
+      data: "10.0.0.9",
+    }));
+    for (let i = 0; i < 13; i++) {
+      l.querier.send({ type: "query", authorities });
+      await l.run(10);
+    }
+    expect(await l.querier.ask({ name: HOST, type: "A" })).toEqual([]);
+    await l.run(1000);
+    expect(await l.querier.ask({ name: HOST, type: "A" })).toHaveLength(1);
+  });
+
   test("whatever arrives, it keeps its name and answers afterwards", async () => {
     const l = await claimed();
     const { socket } = l.querier;

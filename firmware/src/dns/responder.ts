@@ -279,7 +279,9 @@ export class Responder {
     if (this.#steps === NO_NAME) return;
     const reader = this.#reader;
     const isProbe = reader.count(AUTHORITIES) > 0;
-    this.#entries += reader.count(QUESTIONS) + reader.count(ANSWERS) + reader.count(ADDITIONALS);
+    for (let section = QUESTIONS; section <= ADDITIONALS; section++) {
+      this.#entries += reader.count(section);
+    }
     if ((reader.flags & (OPCODE_MASK | RESPONSE_CODE_MASK)) !== 0) return;
     if ((reader.flags & FLAG_RESPONSE) !== 0) {
       if (port === MDNS_PORT && this.#records.isContested()) this.conflict();
