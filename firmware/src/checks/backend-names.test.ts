@@ -199,6 +199,26 @@ test("a name that is in the next configuration, too, keeps its addresses and its
   expect(second.asked).toEqual(["new.home@0"]);
 });
 
+test("a backend that the next configuration adds to a name that fails is down for the same reason at once", async () => {
+  const first = bench(["nas.home"]);
+  first.names.resume();
+  await first.clock.run({ ms: 3_000 });
+  first.names.stop();
+  first.pool.backends[0].health.unresolved(first.clock.now());
+
+  const { clock, pool } = bench(["nas.home", "NAS.home", "new.home"], first.pool);
+  const events: Event[] = [];
+  const platform = { clock, random: () => 0.5, link: { address: "10.0.0.2" } };
+  const context = { platform, report: (event: Event) => events.push(event) };
+  new HealthChecks(context as unknown as ProbeContext, pool);
+  expect(pool.backends.map(({ health }) => [health.up, health.code])).toEqual([
+    [false, "DNS"],
+    [false, "DNS"],
+    [false, undefined], // not asked for yet
+  ]);
+  expect(events).toMatchObject([{ what: "down", name: "b", check: "DNS" }]);
+});
+
 test("a backend without an address is not checked, and is checked at once when it has one", async () => {
   const { clock, pool } = bench(["nas.home"]);
   const opened: string[] = [];

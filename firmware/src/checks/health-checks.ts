@@ -49,9 +49,13 @@ export class HealthChecks {
       downIntervalMs: 0,
     }));
     for (const backend of pool.backends) {
-      if (backend.settings.health.check !== "none" || backend.isUnresolved) continue;
-      // A backend of a previous configuration may be down.
-      this.#reportChange(backend, backend.health.checksEnded(this.#now()));
+      if (backend.isUnresolved) {
+        // The first failure of a name is reported alone: it may have been in a previous configuration.
+        if (backend.host!.failures > 0) this.unresolved(backend);
+      } else if (backend.settings.health.check === "none") {
+        // A backend of a previous configuration may be down.
+        this.#reportChange(backend, backend.health.checksEnded(this.#now()));
+      }
     }
   }
 
