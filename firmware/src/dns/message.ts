@@ -10,12 +10,11 @@ import type { PutTexts } from "../platform.ts";
  * with a dot in it equals no text. Names are compared without regard to the case of ASCII letters.
  */
 
-/** Types of records (RFC 1035 3.2.2, RFC 2782, RFC 3596, RFC 4034), and the question for all of them. */
+/** Types of records (RFC 1035 3.2.2, RFC 2782, RFC 4034), and the question for all of them. */
 export const TYPE_A = 1;
 export const TYPE_CNAME = 5;
 export const TYPE_PTR = 12;
 export const TYPE_TXT = 16;
-export const TYPE_AAAA = 28;
 export const TYPE_SRV = 33;
 export const TYPE_NSEC = 47;
 export const TYPE_ANY = 255;

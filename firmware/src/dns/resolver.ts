@@ -291,7 +291,8 @@ export class Resolver {
   }
 }
 
-function isLocal(name: string): boolean {
+/** True if the name is resolved by multicast DNS, without a DNS server. */
+export function isLocal(name: string): boolean {
   return name.slice(-MDNS_SUFFIX.length).toLowerCase() === MDNS_SUFFIX;
 }
 

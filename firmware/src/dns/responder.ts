@@ -442,7 +442,7 @@ export class Responder {
     try {
       this.#socket!.write(this.#scratch.subarray(0, this.#writer.length), address, port);
     } catch {
-      // The datagram is lost: no memory, or no network. A resolver asks again.
+      // No memory, or no network: as a datagram that is lost on its way. Queriers repeat their questions.
     }
   }
 }

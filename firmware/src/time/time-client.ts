@@ -1,6 +1,6 @@
 import type { TimeSettings } from "../config/settings.ts";
 import { localTime, offsetAt, parseTimeZone } from "../config/time-zone.ts";
-import type { Resolver } from "../dns/resolver.ts";
+import { isLocal, type Resolver } from "../dns/resolver.ts";
 import type { Report } from "../log/event.ts";
 import { isHostName } from "../net/address.ts";
 import type { Cancel, Platform, UDPSocket } from "../platform.ts";
@@ -208,9 +208,4 @@ export class TimeClient {
     this.#socket?.close();
     this.#socket = undefined;
   }
-}
-
-/** Names that are asked for by multicast DNS. */
-function isLocal(name: string): boolean {
-  return name.toLowerCase().endsWith(".local");
 }
