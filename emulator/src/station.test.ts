@@ -193,7 +193,7 @@ test("without power the station has no network, and no settings of the program",
   ]);
 });
 
-test("from a static address to DHCP there is no address until the lease, and it is told once", async () => {
+test("from a static address to DHCP there is no address until the lease, which is reported once", async () => {
   const { clock, driver, calls } = await joined();
   driver.configure({ static: FIXED });
   await clock.run({ ms: 100 });
