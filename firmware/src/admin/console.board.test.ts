@@ -217,7 +217,8 @@ describe("the console", () => {
     lab.board.wifi.dnsServers = ["10.0.0.53", "9.9.9.9"];
     expect((await type(lab, "wifi-rejoin")).at(-1)).toMatch(/^ok /);
     await lab.clock.run({ ms: 5000 });
-    expect((await type(lab, "network")).filter(line => !line.startsWith("> "))).toEqual([
+    const answer = /^\w+=|^ok$/; // not the log: these DNS servers do not answer the time client
+    expect((await type(lab, "network")).filter(line => answer.test(line))).toEqual([
       "ip=10.0.0.1",
       "kind=wifi",
       "mac=24:0a:c4:00:00:01",
