@@ -1,6 +1,7 @@
 import { type MockSocket, Network } from "net-mock-socket";
 import { VirtualClock } from "../../emulator/src/clock.ts";
 import type { Behaviour } from "./behaviour.ts";
+import type { MachineHost } from "./machine.ts";
 import { serve } from "./serve.ts";
 
 /** Time from a client to the backend. */
@@ -72,4 +73,19 @@ export function answers(text: string, { head = false } = {}): Answer[] {
     at = end + 4 + length;
   }
   return found;
+}
+
+/** A host of a network in memory as the computer of a machine. */
+export function machineHost(network: Network, name: string): MachineHost {
+  const host = network.host(name);
+  const createSocket = () => {
+    const socket = host.createSocket("udp4");
+    const bind = socket.bind.bind(socket);
+    return Object.assign(socket, { bind: (port: number) => bind(port).addMembership("224.0.0.1") });
+  };
+  return {
+    net: { createServer: host.createServer, createSocket },
+    silence: onReceived => network.sleep(name, onReceived),
+    powerOff: () => network.crash(name)(),
+  };
 }

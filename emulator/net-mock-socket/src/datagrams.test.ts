@@ -138,3 +138,22 @@ test("a host that leaves a group while a datagram is under way does not receive 
   await w.clock.run();
   expect(got).toEqual([]);
 });
+
+test("a host that sleeps receives only datagrams for a group, and sends none", async () => {
+  const w = world();
+  const lost: string[] = [];
+  const wake = w.network.sleep("receiver", ({ kind }) => lost.push(kind));
+  const group = w.receiver.createSocket("udp4", message => w.got.push(`group ${message}`));
+  group.bind(9001).addMembership("224.0.0.1");
+  w.send("to itself");
+  w.out.send(Buffer.from("hello"), 9001, "224.0.0.1");
+  group.send(Buffer.from("from itself"), 1234, "sender");
+  await w.clock.run();
+  expect(w.got).toEqual(["group hello"]);
+  expect(lost).toEqual(["UDP"]);
+
+  wake();
+  w.send("to itself");
+  await w.clock.run();
+  expect(w.got).toEqual(["group hello", "to itself"]);
+});

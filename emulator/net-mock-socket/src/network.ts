@@ -235,6 +235,20 @@ export class Network {
     return fault;
   }
 
+  /**
+   * The host sleeps, and its network card alone listens: of packets to it only datagrams for a group or for all hosts arrive, and it
+   * sends none. `onLost` is called with each other packet to it. Its connections and listeners are kept. Packets in flight arrive.
+   */
+  sleep(host: string, onLost: (packet: Packet) => void = () => {}): Undo {
+    const sleeper = this.#known(host);
+    return this.rule(packet => {
+      if (packet.from === sleeper) return "drop";
+      if (packet.to !== sleeper || packet.group !== undefined) return "pass";
+      onLost(packet);
+      return "drop";
+    });
+  }
+
   /** Ends all faults and rules. Held packets go on their way; links stay as they are. */
   heal(): void {
     this.#holds.clear();
