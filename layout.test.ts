@@ -267,7 +267,10 @@ test.each([
  * the board's memory for each character that one repeats.
  */
 const PATTERNS: Record<string, string> = {
-  "firmware/src/config/config.ts": "forms of texts, tried by document.ts up to 256 characters",
+  "firmware/src/config/config.ts": "forms of texts, tried by reader.ts up to 256 characters",
+  "firmware/src/config/forms.ts": "as those of config.ts",
+  "firmware/src/config/machines-reader.ts": "as those of config.ts",
+  "firmware/src/config/http-url.ts": "a text that reader.ts has read, up to 200 characters",
   "firmware/src/config/network-reader.ts": "as those of config.ts",
   "firmware/src/config/time.ts": "as those of config.ts",
   "firmware/src/admin/token.ts": "up to 64 characters",

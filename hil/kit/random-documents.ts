@@ -106,6 +106,67 @@ const routes: fc.Arbitrary<Document[]> = fc.array(
   { maxLength: 3 },
 );
 
+const wakeRule: fc.Arbitrary<Document> = fc.oneof(
+  fc.record<Document>(
+    { host, path, methods: fc.constantFrom<Json>(["GET"], ["GET", "POST"]) },
+    { requiredKeys: [] },
+  ),
+  fc.record<Document>({ protocol: fc.constant("tls"), sni: fc.tuple(host) }, { requiredKeys: [] }),
+  fc.record<Document>(
+    {
+      firstLine: fc.constantFrom("SSH-2.0", "hello"),
+      clients: fc.tuple(fc.constant("10.0.0.0/8")),
+    },
+    { requiredKeys: ["clients"] },
+  ),
+);
+
+/** A machine for the first backend, or for both of the first two. */
+const machine: fc.Arbitrary<Document> = fc
+  .tuple(
+    fc.record<Document>(
+      {
+        wakeFor: fc.array(wakeRule, { maxLength: 1 }),
+        sleep: fc.constantFrom<Json>(
+          { url: "http://192.168.1.10:8000/suspend" },
+          { url: "http://nas.home/", method: "GET", header: "Authorization: Bearer x" },
+        ),
+        idleMs: fc.integer({ min: 10_000, max: 86_400_000 }),
+        awakeTimes: fc.constantFrom<Json>([], ["mon-fri 07:30-22:00", "22:00-06:00"]),
+        asleepCheckMs: fc.constantFrom(0, 1_000, 60_000),
+      },
+      { requiredKeys: [] },
+    ),
+    fc.constantFrom<Document>(
+      { mac: "24:0a:c4:00:00:01" },
+      { mac: "24-0A-C4-00-00-01", secureOn: "01:02:03:04:05:06", broadcast: "192.168.1.255" },
+      { wakeBy: { gpio: 4 } },
+      { wakeBy: { gpio: 33, pressMs: 500 } },
+    ),
+  )
+  .map(([machine, how]) => ({ name: "nas", ...machine, ...how }));
+
+const machines = fc
+  .record<Document>(
+    {
+      machines: fc.tuple(machine),
+      holdMs: fc.integer({ min: 1_000, max: 86_400_000 }),
+      heldMax: fc.nat(16),
+      wakeAtPercent: fc.integer({ min: 10, max: 100 }),
+    },
+    { requiredKeys: ["machines"] },
+  )
+  .map(settings => (document: Document) => ({
+    ...{ ...document, ...settings, time: {} },
+    backends: (document.backends as Document[]).map(backend => ({ ...backend, machine: "nas" })),
+  }));
+
+/** Some documents have a machine. */
+const withMachine = fc.oneof(
+  { arbitrary: fc.constant((document: Document) => document), weight: 3 },
+  { arbitrary: machines, weight: 1 },
+);
+
 const valid = fc
   .tuple(
     fc.record<Document>(
@@ -141,8 +202,9 @@ const valid = fc
       { sticky: "source" },
       { sticky: "cookie", stickyKey: "secret-8" },
     ),
+    withMachine,
   )
-  .map(([document, sticky]) => ({ ...document, ...sticky }));
+  .map(([document, sticky, add]) => add({ ...document, ...sticky }));
 
 const oddNumber = fc.oneof(
   fc.constantFrom(-1, -0, 0, 0.5, 65_536, 2 ** 31, 2 ** 53, 1e21, 5e-324, Number.MAX_VALUE),

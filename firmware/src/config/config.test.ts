@@ -73,6 +73,10 @@ describe("configuration", () => {
         },
         routes: [],
         trustedProxies: [],
+        machines: [],
+        holdMs: 240_000,
+        heldMax: 6,
+        wakeAtPercent: 80,
         inspect: [
           { keyword: "END", from: "client", match: "anywhere", in: "text", action: "close" },
         ],
@@ -527,6 +531,7 @@ describe("any document", () => {
   const ms = whole(100, 86_400_000);
   const port = whole(1, 65_535);
   const dnsName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
+  const name = /^[a-z0-9][a-z0-9._-]{0,31}$/i;
   const isAddress: Rule = value => typeof value === "string" && isIPv4(value);
   const isNetwork: Rule = value => {
     const [address, bits = "32", more] = String(value).split("/");
@@ -546,7 +551,7 @@ describe("any document", () => {
     "network.netmask": maybe(isAddress),
     "network.gateway": maybe(isAddress),
     "network.dns[]": isAddress,
-    "backends[].name": text(/^[a-z0-9][a-z0-9._-]{0,31}$/i),
+    "backends[].name": text(name),
     "backends[].address": isAddress,
     "backends[].port": port,
     "backends[].weight": whole(0, 256),
@@ -585,6 +590,30 @@ describe("any document", () => {
     "routes[].backends": value => value === undefined,
     "routes[].backends[]": text(/^[a-z0-9][a-z0-9._-]{0,31}$/i),
     "trustedProxies[]": isNetwork,
+    "backends[].machine": maybe(text(name)),
+    "machines[].name": text(name),
+    "machines[].mac": maybe(text(/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/)),
+    "machines[].secureOn": maybe(text(/^[0-9a-f]{2}(:[0-9a-f]{2}){3}((:[0-9a-f]{2}){2})?$/i)),
+    "machines[].wakeBy": text(/^packet$/),
+    "machines[].wakeBy.gpio": whole(4, 33),
+    "machines[].wakeBy.pressMs": whole(50, 2_000),
+    "machines[].broadcast": maybe(isAddress),
+    "machines[].wakeFor[].protocol": maybe(text(/^(http|tls|raw)$/)),
+    "machines[].wakeFor[].host": maybe(text(/^(\*\.)?[a-z0-9.-]{1,253}$/i)),
+    "machines[].wakeFor[].path": maybe(text(/^\/[!-~]{0,127}$/)),
+    "machines[].wakeFor[].methods[]": text(/^[A-Z-]{1,20}$/),
+    "machines[].wakeFor[].sni[]": text(/^(\*|(\*\.)?[a-z0-9._-]{1,253})$/i),
+    "machines[].wakeFor[].clients[]": isNetwork,
+    "machines[].wakeFor[].firstLine": maybe(text(/^[ -~]{1,64}$/)),
+    "machines[].sleep.url": text(/^http:\/\/[a-z0-9._-]{1,253}(:\d{1,5})?(\/[!-~]*)?$/i),
+    "machines[].sleep.method": text(/^[A-Z-]{1,20}$/),
+    "machines[].sleep.header": maybe(text(/^[^ :]+: *[ -~]+$/)),
+    "machines[].idleMs": maybe(whole(10_000, 86_400_000)),
+    "machines[].awakeTimes[]": text(/^([a-z-]{3,7} )?\d\d:\d\d-\d\d:\d\d$/),
+    "machines[].asleepCheckMs": value => value === 0 || whole(1_000, 86_400_000)(value),
+    holdMs: whole(1_000, 86_400_000),
+    heldMax: whole(0, 16),
+    wakeAtPercent: whole(10, 100),
     "inspect[].keyword": text(/^[ -~]{1,64}$/),
     "inspect[].from": text(/^(client|backend|both)$/),
     "inspect[].match": text(/^(anywhere|line)$/),

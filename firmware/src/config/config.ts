@@ -1,10 +1,26 @@
+import { deepFreeze } from "../deep-freeze.ts";
 import type { RedirectStatus } from "../http1/route.ts";
 import { ipv4OrHostName, network } from "../net/address.ts";
 import { LISTENERS_MAX } from "../net/connection-budget.ts";
 import { KEYWORDS_MAX } from "../net/keywords.ts";
 import { crossCheck, type GivenDocument } from "./cross-check.ts";
+import {
+  dnsName,
+  HOST_WANTED,
+  host,
+  NAME_WANTED,
+  NETWORK_WANTED,
+  name,
+  PATH_WANTED,
+  path,
+  SERVER_NAME_WANTED,
+  serverName,
+  TIMEOUT_MAX_MS,
+} from "./forms.ts";
+import { machinesCheck } from "./machines-check.ts";
+import { readMachines } from "./machines-reader.ts";
 import { readNetwork } from "./network-reader.ts";
-import { type Complaints, DocumentReader, type Key } from "./reader.ts";
+import { type Complaints, DocumentReader, type Key, NO_ITEMS } from "./reader.ts";
 import {
   ADMIN_HOSTS_MAX,
   ADMIN_STATES,
@@ -29,9 +45,6 @@ export interface Configuration {
   readonly config: Config;
   readonly document: object;
 }
-
-/** Longest timeout: a day. */
-const TIMEOUT_MAX_MS = 86_400_000;
 
 const TRUSTED_MAX = 8;
 
@@ -68,13 +81,22 @@ const DEFAULT_HEALTH: HealthSettings = Object.freeze({
 
 const REDIRECTS: readonly RedirectStatus[] = Object.freeze([301, 308]);
 
-const DEFAULT_RULE: InspectRule = Object.freeze({
-  keyword: "END",
-  from: "client",
-  match: "anywhere",
-  in: "text",
-  action: "close",
-});
+const DEFAULT_RULES = deepFreeze<readonly InspectRule[]>([
+  { keyword: "END", from: "client", match: "anywhere", in: "text", action: "close" },
+]);
+
+const DEFAULT_LISTENERS = deepFreeze<readonly ListenerConfig[]>([{ port: 80, mode: "auto" }]);
+
+/** Longer than the coldest start that users have measured (112 s), with room. */
+const HOLD_MS = 240_000;
+const HOLD_MIN_MS = 1_000;
+
+/** The number that a board with our memory plan carries beside its sessions. */
+const HELD_MAX = 6;
+const HELD_MAX_MAX = 16;
+
+/** Below 100, so that the next machine has started before the others are full. */
+const WAKE_AT_PERCENT = 80;
 
 /**
  * Checks a parsed configuration document as a whole. Returns the configuration, with its defaults, or complaints: each
@@ -89,7 +111,7 @@ export function readConfig(document: unknown): Configuration | Complaints {
   const own: { readonly index: number; readonly key: Key }[] = [];
   const config = check.object<Config>(root, {
     listeners: key =>
-      check.list(key, [{ port: 80, mode: "auto" }], 1, LISTENERS_MAX, listener =>
+      check.list(key, DEFAULT_LISTENERS, 1, LISTENERS_MAX, listener =>
         check.object<ListenerConfig>(listener, {
           port: k => check.integer(k, undefined, 1, 65535),
           mode: k => check.word(k, "auto", ["auto", "http", "tcp", "tls"]),
@@ -97,7 +119,7 @@ export function readConfig(document: unknown): Configuration | Complaints {
       ),
     adminPort: key => check.integer(key, 8404, 0, 65535),
     adminHosts: key =>
-      check.list(key, [], 0, ADMIN_HOSTS_MAX, name =>
+      check.list(key, NO_ITEMS, 0, ADMIN_HOSTS_MAX, name =>
         check.text(name, undefined, dnsName, "a name such as potato.home"),
       ),
     health: key => {
@@ -109,13 +131,7 @@ export function readConfig(document: unknown): Configuration | Complaints {
     backends: key =>
       check.list(key, undefined, 1, BACKENDS_MAX, (backend, index) =>
         check.object<BackendSettings>(backend, {
-          name: k =>
-            check.text(
-              k,
-              backendName(index),
-              () => /^[a-z0-9][a-z0-9._-]{0,31}$/i,
-              "1 to 32 letters, digits, dots, dashes",
-            ),
+          name: k => check.text(k, backendName(index), name, NAME_WANTED),
           address: k => check.text(k, undefined, ipv4OrHostName, ADDRESS_WANTED),
           port: k => check.integer(k, undefined, 1, 65535),
           weight: k => check.integer(k, 1, 0, WEIGHT_MAX),
@@ -125,6 +141,7 @@ export function readConfig(document: unknown): Configuration | Complaints {
           settleMs: k => check.integer(k, 0, 0, SETTLE_MAX_MS),
           state: k => check.word(k, "ready", ADMIN_STATES),
           proxyProtocol: k => check.word(k, "none", ["none", "v1", "v2"]),
+          machine: k => check.optional(k, () => check.text(k, undefined, () => /^/, "a name")),
           health: k => {
             if (k.value !== undefined) own.push({ index, key: k });
             return health;
@@ -144,7 +161,7 @@ export function readConfig(document: unknown): Configuration | Complaints {
         { requests: k => check.word(k, "all", ["all", "errors", "none"]) },
       ),
     inspect: key =>
-      check.list(key, [DEFAULT_RULE], 0, KEYWORDS_MAX, rule =>
+      check.list(key, DEFAULT_RULES, 0, KEYWORDS_MAX, rule =>
         check.object<InspectRule>(rule, {
           keyword: k =>
             check.text(k, undefined, () => /^[ -~]{1,64}$/, "1 to 64 printable ASCII characters"),
@@ -155,25 +172,16 @@ export function readConfig(document: unknown): Configuration | Complaints {
         }),
       ),
     routes: key =>
-      check.list(key, [], 0, ROUTES_MAX, rule =>
+      check.list(key, NO_ITEMS, 0, ROUTES_MAX, rule =>
         check.object<RouteRule>(rule, {
-          host: k =>
-            check.optional(k, () =>
-              check.text(k, undefined, host, "a name such as api.home, or *.home"),
-            ),
-          path: k =>
-            check.text(
-              k,
-              "/",
-              path,
-              "a path such as /api, without empty parts, dots alone, ; or %",
-            ),
+          host: k => check.optional(k, () => check.text(k, undefined, host, HOST_WANTED)),
+          path: k => check.text(k, "/", path, PATH_WANTED),
           strip: k => check.flag(k, false),
           redirect: k => check.optional(k, () => check.oneOf<RedirectStatus>(k, REDIRECTS)),
           sni: k =>
             check.optional(k, () =>
               check.list(k, undefined, 1, SNI_MAX, name =>
-                check.text(name, undefined, serverName, "a name such as cloud.home, *.home, or *"),
+                check.text(name, undefined, serverName, SERVER_NAME_WANTED),
               ),
             ),
           backends: k =>
@@ -185,14 +193,13 @@ export function readConfig(document: unknown): Configuration | Complaints {
         }),
       ),
     trustedProxies: key =>
-      check.list(key, [], 0, TRUSTED_MAX, proxy =>
-        check.text(
-          proxy,
-          undefined,
-          network,
-          "an address or a network, such as 192.168.1.2 or 192.168.1.0/24",
-        ),
+      check.list(key, NO_ITEMS, 0, TRUSTED_MAX, proxy =>
+        check.text(proxy, undefined, network, NETWORK_WANTED),
       ),
+    machines: () => NO_ITEMS, // read last, for the same reason
+    holdMs: key => check.integer(key, HOLD_MS, HOLD_MIN_MS, TIMEOUT_MAX_MS),
+    heldMax: key => check.integer(key, HELD_MAX, 0, HELD_MAX_MAX),
+    wakeAtPercent: key => check.integer(key, WAKE_AT_PERCENT, 10, 100),
     connectTimeoutMs: key => check.integer(key, 3_000, 100, TIMEOUT_MAX_MS),
     idleTimeoutMs: key => check.integer(key, 30_000, 100, TIMEOUT_MAX_MS),
     tunnelTimeoutMs: key => check.integer(key, 600_000, 100, TIMEOUT_MAX_MS),
@@ -213,8 +220,16 @@ export function readConfig(document: unknown): Configuration | Complaints {
   for (const { index, key } of own) {
     (config.backends[index] as { health: HealthSettings }).health = readHealth(check, key, health);
   }
+  const { machines } = (document ?? {}) as GivenDocument;
+  if (machines !== undefined) {
+    const key = { path: "machines", value: machines };
+    (config as { machines: Config["machines"] }).machines = readMachines(check, key);
+  }
   const { complaints } = check;
-  if (complaints.length === 0) crossCheck(check, config, document as GivenDocument);
+  if (complaints.length === 0) {
+    crossCheck(check, config, document as GivenDocument);
+    machinesCheck(check, config);
+  }
   return complaints.length > 0 ? { complaints } : { config, document: document as object };
 }
 
@@ -248,12 +263,6 @@ const hostName = () => /^[a-z0-9]([a-z0-9.:-]{0,251}[a-z0-9])?$/i;
 /** A check waits for the final response, so no 1xx. */
 const statuses = () => /^[2-5]\d\d(-[2-5]\d\d)?(,[2-5]\d\d(-[2-5]\d\d)?)*$/;
 const STATUSES_WANTED = "statuses from 200 to 599, such as 200-399 or 200,204";
-
-const dnsName = () => /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
-const host = () => /^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i;
-const serverName = () => /^(\*|(\*\.)?[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?)$/i;
-/** In the normal form that requests are compared in. `crossCheck` has the length. */
-const path = () => /^(\/|(\/(?!\.{1,2}(\/|$))[a-z0-9._~!$&'()*+,=:@-]+)+\/?)$/i;
 
 /** The default name of a backend: a, b, … z, then b27 and so on. */
 function backendName(index: number): string {

@@ -19,6 +19,7 @@ export interface GivenDocument {
   readonly health?: object;
   readonly backends: readonly { readonly name?: unknown; readonly health?: object }[];
   readonly routes?: readonly object[];
+  readonly machines?: unknown;
 }
 
 /** Complains about valid keys that contradict each other, above all about options without effect. */
@@ -271,7 +272,12 @@ function uniqueNames(
   );
 }
 
-function unique(check: DocumentReader, path: string, values: readonly (string | number)[]): void {
+/** Complains about a value that is listed twice. */
+export function unique(
+  check: DocumentReader,
+  path: string,
+  values: readonly (string | number)[],
+): void {
   const twice = values.find((value, index) => values.indexOf(value) !== index);
   if (twice !== undefined) check.complain(`${path}: ${twice} is listed twice; list it once`);
 }

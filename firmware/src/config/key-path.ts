@@ -6,6 +6,41 @@ export interface KeyValue {
   readonly isDefault: boolean;
 }
 
+/** Keys without a default, which a configuration lacks where the document does; without the indexes of lists. */
+export const OPTIONAL_KEYS: readonly string[] = Object.freeze([
+  "backends.maxSessions",
+  "backends.keepAlive",
+  "backends.machine",
+  "backends.health.host",
+  "backends.health.body",
+  "health.host",
+  "health.body",
+  "network.address",
+  "network.netmask",
+  "network.gateway",
+  "stickyKey",
+  "routes.host",
+  "routes.redirect",
+  "routes.sni",
+  "routes.backends",
+  "machines.mac",
+  "machines.secureOn",
+  "machines.broadcast",
+  "machines.wakeFor",
+  "machines.wakeFor.protocol",
+  "machines.wakeFor.host",
+  "machines.wakeFor.path",
+  "machines.wakeFor.methods",
+  "machines.wakeFor.sni",
+  "machines.wakeFor.clients",
+  "machines.wakeFor.firstLine",
+  "machines.sleep",
+  "machines.sleep.header",
+  "machines.idleMs",
+  "sessionsMax",
+  "clientSessionsMax",
+]);
+
 /** The value at a path such as `health.intervalMs` or `backends[0].weight`, or what is wrong with the path. */
 export function valueAt(document: object, config: object, path: string): KeyValue | Complaints {
   const keys = keysOf(path);
@@ -14,6 +49,9 @@ export function valueAt(document: object, config: object, path: string): KeyValu
   if (given.value !== undefined) return { value: given.value, isDefault: false };
   const { value, missing, among } = lookUp(config, keys);
   if (missing === undefined) return { value, isDefault: true };
+  if (missing === keys.at(-1) && OPTIONAL_KEYS.includes(keys.filter(isName).join("."))) {
+    return { value: undefined, isDefault: true };
+  }
   const known = Object.keys(among ?? {});
   const hint = suggestion(missing, known, `known are ${known.join(", ")}`);
   return complaint(path, `there is no ${brief(missing)}${known.length > 0 ? `; ${hint}` : ""}`);
@@ -61,6 +99,11 @@ function keysOf(path: string): string[] | Complaints {
     return complaint(path, `${keys.length} keys inside each other; ${LEVELS_MAX} at most`);
   }
   return keys;
+}
+
+/** True if `key` is not an index. */
+function isName(key: string): boolean {
+  return Number.isNaN(Number(key));
 }
 
 /** The value at `keys`, or the first key that is `missing`, and the object that lacks it. */

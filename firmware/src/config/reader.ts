@@ -5,6 +5,9 @@ export interface Complaints {
   readonly complaints: readonly string[];
 }
 
+/** The default of lists, a constant in flash: a list without items takes no RAM. */
+export const NO_ITEMS: readonly never[] = Object.freeze([]);
+
 /** A value of a document and its path, such as `backends[0].port`. */
 export interface Key {
   readonly path: string;
@@ -25,6 +28,7 @@ export class DocumentReader implements Complaints {
     else if (complaints.length === COMPLAINTS_MAX) complaints.push(MORE);
   }
 
+  /** The result lacks the keys that are read as `undefined`: on the chip each would take memory. */
   object<T extends object>(
     { path, value }: Key,
     keys: { [K in keyof T]-?: (key: Key) => T[K] },
@@ -43,10 +47,11 @@ export class DocumentReader implements Complaints {
       this.complain(`${prefix}${printable(name, ECHO_MAX)}: no such key; ${hint}`);
     }
     for (const name of known as (keyof T & string)[]) {
-      result[name] = keys[name]({
+      const member = keys[name]({
         path: `${prefix}${name}`,
         value: (value as Record<string, unknown>)[name],
       });
+      if (member !== undefined) result[name] = member;
     }
     return result as T;
   }

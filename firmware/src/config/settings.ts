@@ -35,6 +35,8 @@ export interface BackendSettings {
   readonly settleMs: number;
   readonly state: AdminState;
   readonly proxyProtocol: ProxyProtocol;
+  /** Name of the machine that it runs on; absent if that never sleeps. */
+  readonly machine?: string | undefined;
   /** The global settings of health checks, or a copy with the keys that the backend has of its own. */
   readonly health: HealthSettings;
 }
@@ -137,6 +139,67 @@ export interface LogSettings {
   readonly requests: LoggedRequests;
 }
 
+/** A machine that is woken by a short press of its power button: by a pin of the board, with a transistor or a relay on it. */
+export interface ButtonSettings {
+  /** Number of the GPIO pin; it is high while the button is pressed. */
+  readonly gpio: number;
+  /** Duration of the press, in ms. */
+  readonly pressMs: number;
+}
+
+/** Which clients may wake a machine. All keys that are present must match. */
+export interface WakeRule {
+  readonly protocol: WakeProtocol | undefined;
+  /** As in a route: a name, or `*.` and the end of names. */
+  readonly host: string | undefined;
+  /** As in a route: the beginning of paths, whole segments only. */
+  readonly path: string | undefined;
+  /** Methods of HTTP requests. */
+  readonly methods: readonly string[] | undefined;
+  /** Server names of TLS connections: a name, `*.` and the end of names, or `*`. */
+  readonly sni: readonly string[] | undefined;
+  /** Addresses and networks of clients. */
+  readonly clients: readonly string[] | undefined;
+  /** The beginning of what a client sends over raw TCP. */
+  readonly firstLine: string | undefined;
+}
+
+export const WAKE_PROTOCOLS = Object.freeze(["http", "tls", "raw"] as const);
+
+/** The protocol of a client that may wake a machine. */
+export type WakeProtocol = (typeof WAKE_PROTOCOLS)[number];
+
+/** The HTTP request to a machine that makes it sleep. */
+export interface SleepRequest {
+  /** `http://`, an IPv4 address or a host name, a port if it is not 80, and a path. */
+  readonly url: string;
+  readonly method: string;
+  /** A further field of the request, name and value; a secret. */
+  readonly header: string | undefined;
+}
+
+/** A computer on which backends run, and which may sleep. */
+export interface MachineSettings {
+  readonly name: string;
+  /** MAC address of the network card that wakes it, in lower case with colons; always present where a packet wakes it. */
+  readonly mac: string | undefined;
+  /** Password of the network card, 4 or 6 bytes in hexadecimal with colons; a secret. */
+  readonly secureOn: string | undefined;
+  /** `packet`: a magic packet. */
+  readonly wakeBy: "packet" | ButtonSettings;
+  /** Address that magic packets are sent to; that of the board's network if absent. */
+  readonly broadcast: string | undefined;
+  /** Who may wake it; every client of its backends if absent, none if empty. */
+  readonly wakeFor: readonly WakeRule[] | undefined;
+  readonly sleep: SleepRequest | undefined;
+  /** How long it is not used before it may sleep; if absent, the board never lets it sleep. */
+  readonly idleMs: number | undefined;
+  /** Times of day, such as `mon-fri 07:30-22:00`: woken at the beginning, not put to sleep before the end. */
+  readonly awakeTimes: readonly string[];
+  /** Interval of the health checks while it sleeps; 0: none, nothing is sent to it. */
+  readonly asleepCheckMs: number;
+}
+
 /** Keeps a client with the backend that served it first. */
 export type Sticky = "none" | "cookie" | "source";
 
@@ -162,6 +225,14 @@ export interface Config {
   readonly routes: readonly RouteRule[];
   /** Addresses and networks of proxies in front of the board whose X-Forwarded-… fields are trusted. */
   readonly trustedProxies: readonly string[];
+  /** The machines that may sleep. */
+  readonly machines: readonly MachineSettings[];
+  /** Longest time that a client is held for a machine that wakes. */
+  readonly holdMs: number;
+  /** How many clients may be held at a time. */
+  readonly heldMax: number;
+  /** Load of the awake backends, in percent of their `maxSessions`, at which the next machine is woken. */
+  readonly wakeAtPercent: number;
   readonly inspect: readonly InspectRule[];
   /** How long a backend may take to accept a connection. */
   readonly connectTimeoutMs: number;
@@ -201,6 +272,15 @@ export const ROUTES_MAX = 16;
 
 /** Most server names of one route. */
 export const SNI_MAX = 8;
+
+/** Most machines that may sleep. */
+export const MACHINES_MAX = 8;
+
+/** Most rules about who may wake a machine, and most items of each list in a rule. */
+export const WAKE_RULES_MAX = 8;
+
+/** Most times of day of one machine. */
+export const AWAKE_TIMES_MAX = 4;
 
 /** HAProxy's. */
 export const WEIGHT_MAX = 256;
