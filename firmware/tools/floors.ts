@@ -27,6 +27,7 @@ export const PARTS: readonly Part[] = [
       "balancer",
       "pool",
       "checks",
+      "machines",
       "proxy",
       "time",
       "admin",
