@@ -112,7 +112,7 @@ frontend reader
 };
 
 /** Temporary folders of nginx, all in its own. */
-function temporary(folder: string): string {
+export function temporary(folder: string): string {
   const kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   return kinds.map(kind => `${kind}_temp_path ${folder}/${kind};`).join("\n  ");
 }

@@ -1,5 +1,4 @@
 import { printable } from "../text/quoting.ts";
-import { SECRET_KEYS } from "./settings.ts";
 
 /** Everything that is wrong with a text or a value, one sentence each. */
 export interface Complaints {
@@ -185,12 +184,10 @@ const TEXT_MAX = 256;
 /** Longer words get no suggestion: the edit distance takes a step for each pair of letters. */
 const WORD_MAX = 32;
 
-/** A value for a complaint, shortened if it is long. One with a secret in it is not shown. */
+/** A value for a complaint, shortened if it is long. */
 export function brief(value: unknown): string {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
-  const hasSecret = SECRET_KEYS.some(key => text.includes(`"${key}"`));
-  const shown = hasSecret ? "(not shown)" : printable(text, ECHO_MAX);
-  return typeof value === "string" ? `"${shown}"` : shown;
+  if (typeof value !== "string") return printable(JSON.stringify(value) ?? String(value), ECHO_MAX);
+  return `"${printable(value, ECHO_MAX)}"`;
 }
 
 /** The known word most similar to `word`, if at most a third of its letters differ. */
