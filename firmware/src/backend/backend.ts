@@ -3,6 +3,7 @@ import { type Answers, noAnswers } from "../log/traffic.ts";
 import { type Changes, Health } from "./health.ts";
 import type { HostName } from "./host-name.ts";
 import { Latency } from "./latency.ts";
+import type { Machine } from "./machine.ts";
 
 /** Counters of a backend since the start. */
 interface BackendCounters extends Answers {
@@ -17,27 +18,30 @@ interface BackendCounters extends Answers {
 }
 
 /** HAProxy's operational state: whether a backend takes sessions, and if not, why. */
-type OperationalState = "up" | "maint" | "down" | "ejected" | "drain";
+type OperationalState = "up" | "maint" | "asleep" | "down" | "ejected" | "drain";
 
 /** Why a backend cannot be picked. */
 type Exclusion = Exclude<OperationalState, "up"> | "tried" | "full" | "backup";
 
 /** Bits of `Backend.exclusions`; of several, the lowest one is the reason that is shown. */
 export const MAINT = 1;
-export const DOWN = 2;
-const DRAIN = 4;
-export const EJECTED = 8;
-export const TRIED = 16;
-export const FULL = 32;
+/** The machine of the backend is not awake. */
+export const ASLEEP = 2;
+export const DOWN = 4;
+const DRAIN = 8;
+export const EJECTED = 16;
+export const TRIED = 32;
+export const FULL = 64;
 /** Used only when no other backend is available. */
-export const BACKUP = 64;
+export const BACKUP = 128;
 
 /** The bits of the operational state. */
-const STATES = MAINT | DOWN | DRAIN | EJECTED;
+const STATES = MAINT | ASLEEP | DOWN | DRAIN | EJECTED;
 
 /** By bit, the lowest first. */
 const EXCLUSIONS: readonly Exclusion[] = Object.freeze([
   "maint",
+  "asleep",
   "down",
   "drain",
   "ejected",
@@ -66,6 +70,8 @@ export class Backend {
   readonly counters: BackendCounters;
   /** Absent where the address is an IPv4 address. */
   declare host: HostName | undefined;
+  /** Absent where the computer that it runs on does not sleep. */
+  declare machine: Machine | undefined;
   /** The address of `host` that is tried first; absent while that is the first one. */
   declare preferredAddress: string | undefined;
   /** The weight in the current pick: less than `weight` during slow start. */
@@ -132,6 +138,11 @@ export class Backend {
     return this.host?.isUnresolved === true;
   }
 
+  /** The machine of the backend is not awake. Then the backend is not up either. */
+  get isAsleep(): boolean {
+    return this.machine !== undefined && this.machine.state !== "awake";
+  }
+
   /** Sessions per unit of weight; infinite for weight 0. */
   get loadFactor(): number {
     const weight = this.effectiveWeight;
@@ -150,7 +161,7 @@ export class Backend {
     const health = this.health;
     let reasons = 0;
     if (this.state !== "ready") reasons = this.state === "maint" ? MAINT : DRAIN;
-    if (!health.up) reasons |= DOWN;
+    if (!health.up) reasons |= this.isAsleep ? ASLEEP : DOWN;
     if (this.weight === 0 || health.wantsDrain) reasons |= DRAIN;
     if (health.ejectedUntilMs > nowMs) reasons |= EJECTED;
     if ((tried & (1 << this.index)) !== 0) reasons |= TRIED;

@@ -122,6 +122,14 @@ export class Health {
     this.sinceMs = nowMs;
   }
 
+  /** Nothing is known about it any more: it is down until a check passes, and the first one decides alone. */
+  forget(nowMs: number): void {
+    this.awaitsAddress(nowMs);
+    this.wantsDrain = false;
+    this.#checked = false;
+    this.contraryChecks = 0;
+  }
+
   /** The name could not be resolved, and never was. */
   unresolved(nowMs: number): HealthChange {
     if (this.code === "DNS") return undefined;

@@ -1,5 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import type { CheckCode, HealthChange } from "../backend/health.ts";
+import type { Machine } from "../backend/machine.ts";
 import type { Cancel } from "../platform.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type ExpectedResponse, expectedResponse, Probe, type ProbeContext } from "./probe.ts";
@@ -10,6 +11,15 @@ const FAST_INTERVAL_MS = 1000;
 /** Interval while a backend is down; doubled each time up to the maximum. */
 const DOWN_INTERVAL_MIN_MS = 2000;
 const DOWN_INTERVAL_MAX_MS = 30_000;
+
+/** From the beginning of one check to the next while the backend's machine wakes. */
+const WAKING_INTERVAL_MS = 1000;
+
+/**
+ * How long a machine that has failed to wake is checked as a backend that is down: it may be ready a little later, or
+ * have been switched on by hand. Afterwards it is left alone, as one that is asleep.
+ */
+const FAILED_CHECKS_MS = 600_000;
 
 /** Random jitter, ±10 % of the interval, so that checks do not synchronize. */
 const JITTER = 0.1;
@@ -48,6 +58,7 @@ export class HealthChecks {
         : context.platform.clock.now() + (FAST_INTERVAL_MS * index) / count,
       downIntervalMs: 0,
     }));
+    for (const machine of pool.machines ?? []) if (machine.checked) this.#setDue(machine);
     for (const backend of pool.backends) {
       if (backend.isUnresolved) {
         // The first failure of a name is reported alone: it may have been in a previous configuration.
@@ -89,6 +100,29 @@ export class HealthChecks {
     this.#reportChange(backend, backend.health.unresolved(this.#now()));
   }
 
+  /** A machine has changed its state: when its backends are checked depends on that. */
+  machineChanged(machine: Machine): void {
+    // One that is going to sleep may still have answered.
+    if (machine.state === "asleep" && this.#probe?.backend.machine === machine) {
+      this.#probe.cancel();
+      this.#probeEnded();
+    }
+    this.#setDue(machine);
+    this.schedule();
+  }
+
+  #setDue(machine: Machine): void {
+    const nowMs = this.#now();
+    const atMs = Math.max(nowMs, machine.settledAtMs);
+    for (const backend of this.#pool.backends) {
+      if (backend.machine !== machine || backend.isUnresolved) continue;
+      const due = this.#due[backend.index];
+      const isChecked = machine.state === "awake" || machine.state === "waking";
+      due.downIntervalMs = 0;
+      due.atMs = isChecked ? atMs : atMs + this.#intervalMs(backend, due);
+    }
+  }
+
   /** A request has failed at the backend. */
   requestFailed(backend: Backend, code: CheckCode): void {
     // `#paused` is also true of a replaced configuration, whose sessions go on: their failures are counted.
@@ -117,7 +151,9 @@ export class HealthChecks {
     let atMs = Number.POSITIVE_INFINITY;
     for (const backend of this.#pool.backends) {
       const due = this.#due[backend.index];
-      if (due.atMs >= atMs || backend.state === "maint") continue;
+      if (due.atMs >= atMs) continue;
+      // A machine that the operator wakes for maintenance is awake when a backend of it is ready.
+      if (backend.state === "maint" && backend.machine?.state !== "waking") continue;
       if (backend.settings.health.check === "none") continue;
       next = backend;
       atMs = due.atMs;
@@ -177,10 +213,24 @@ export class HealthChecks {
     const { health } = backend;
     const nowMs = this.#now();
     const isPass = code === "L4OK" || code === "L6OK" || code.startsWith("L7OK");
+    if (isPass && backend.isAsleep && !this.#wakes(backend, backend.machine!)) return;
     const change = isPass ? health.passed(code, nowMs) : health.failed(code, nowMs);
     if (code === "L4CON" || code === "L4TOUT") backend.host?.suspect(nowMs);
     this.#reportChange(backend, change);
     if (change === "up" && health.wantsDrain) this.#reportChange(backend, "drain");
+    const { machine } = backend;
+    if (machine === undefined) return;
+    machine.checked = true;
+    if (!health.up) machine.keeper?.checkFailed(machine, code);
+  }
+
+  /** A check of a backend passed whose machine was not awake: that is enough, unless it is just going to sleep. */
+  #wakes({ health }: Backend, machine: Machine): boolean {
+    const nowMs = this.#now();
+    if (nowMs < machine.settledAtMs) return false;
+    health.forget(nowMs);
+    machine.keeper?.ready(machine);
+    return true;
   }
 
   /** The current check has closed its connection. */
@@ -191,16 +241,28 @@ export class HealthChecks {
     if (occupied !== undefined) this.#pool.vacate(occupied);
   }
 
-  #intervalMs({ health, settings }: Backend, due: Due): number {
+  #intervalMs(backend: Backend, due: Due): number {
+    const { health, settings, isAsleep } = backend;
     let ms = settings.health.intervalMs;
     if (health.up) due.downIntervalMs = 0;
     if (health.contraryChecks > 0) {
       ms = Math.min(ms, FAST_INTERVAL_MS);
+    } else if (isAsleep && !this.#isWatched(backend, backend.machine!)) {
+      const { state, settings } = backend.machine!;
+      if (state === "waking") return Math.max(0, due.atMs + WAKING_INTERVAL_MS - this.#now());
+      return settings.asleepCheckMs || Number.POSITIVE_INFINITY;
     } else if (!health.up) {
       ms = Math.min(Math.max(due.downIntervalMs * 2, DOWN_INTERVAL_MIN_MS), DOWN_INTERVAL_MAX_MS);
       due.downIntervalMs = ms;
     }
     return ms * (1 + JITTER * (2 * this.#context.platform.random() - 1));
+  }
+
+  /** The machine is not awake, and yet its backend is checked as any that is down. */
+  #isWatched({ health }: Backend, { state, why, sinceMs }: Machine): boolean {
+    // A machine that answers runs without its services: no check wakes it.
+    if (why === "unreachable") return state === "asleep" && health.code !== "L4TOUT";
+    return state === "failed" && this.#now() - sinceMs < FAILED_CHECKS_MS;
   }
 
   /** Logs a change; queued requests may find a backend now. */

@@ -47,6 +47,9 @@ export interface ProbeContext {
 /** Most bytes of the answer to a TLS hello that are examined: those of the ServerHello's head behind a few warnings. */
 const TLS_ANSWER_BYTES_MAX = 64;
 
+/** How long a machine that is not awake may take to accept a connection: it may not be there yet, and others wait for their check. */
+const ASLEEP_CONNECT_MS = 1000;
+
 const NO_BYTES = new Uint8Array(0);
 
 /** Length of a body that is searched for the expected text, in bytes. */
@@ -61,7 +64,7 @@ const DRAIN_STATUS = 404;
  */
 export class Probe implements EndpointOwner {
   #context: ProbeContext;
-  #backend: Backend;
+  readonly backend: Backend;
   /** Absent in checks that are not over HTTP. */
   #expected: ExpectedResponse | undefined;
   /** Absent after it was called. */
@@ -87,7 +90,7 @@ export class Probe implements EndpointOwner {
     done: (code: CheckCode | undefined) => void,
   ) {
     this.#context = context;
-    this.#backend = backend;
+    this.backend = backend;
     this.#expected = expected;
     this.#done = done;
     this.#walk = backend.host === undefined ? undefined : new AddressWalk(backend);
@@ -102,9 +105,10 @@ export class Probe implements EndpointOwner {
     const { clock } = platform;
     const walk = this.#walk;
     try {
-      const peer = walk === undefined ? this.#backend.settings : walk.peer;
+      const peer = walk === undefined ? this.backend.settings : walk.peer;
       this.#endpoint = new Endpoint(platform, peer, this);
-      const ms = walk === undefined ? leftMs : walk.shareOf(leftMs);
+      let ms = walk === undefined ? leftMs : walk.shareOf(leftMs);
+      if (this.backend.isAsleep) ms = Math.min(ms, ASLEEP_CONNECT_MS);
       this.#timeout = clock.after(ms, () => this.expired());
     } catch {
       // The board has no free socket, or no network.
@@ -176,7 +180,7 @@ export class Probe implements EndpointOwner {
 
   /** A TCP check ends here, the others send their hello or their request. */
   #connected(endpoint: Endpoint): void {
-    const { address, port, proxyProtocol, health } = this.#backend.settings;
+    const { address, port, proxyProtocol, health } = this.backend.settings;
     if (proxyProtocol !== "none") endpoint.write(proxyHeader(proxyProtocol));
     if (health.check === "tcp") {
       this.#finish("L4OK");

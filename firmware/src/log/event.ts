@@ -130,6 +130,22 @@ export type Event =
       /** The addresses that are still used. */
       addresses?: string;
     }
+  | {
+      level: "I" | "W";
+      on: "machine";
+      /** A change of its state. `failed`: no backend of it was ready in time. */
+      what: "waking" | "awake" | "asleep" | "failed";
+      name: string;
+      why: string;
+      /** How long it was in the state before. */
+      ms: number;
+      /** The session whose client wakes it. */
+      id?: number;
+    }
+  /** The power button was pressed. */
+  | { level: "I"; on: "machine"; what: "pressed"; name: string; gpio: number }
+  /** A magic packet could not be sent, or the power button not be pressed; logged once each time that it is woken. */
+  | { level: "W"; on: "machine"; what: "wake-error"; name: string; error: string }
   | { level: "I"; on: "backend"; what: "weight"; name: string; weight: number }
   | {
       level: "I";

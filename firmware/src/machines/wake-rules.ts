@@ -14,6 +14,8 @@ import { ascii } from "../text/ascii.ts";
 /** A client that a machine would be woken for. What its protocol does not have, or it has not sent, is absent. */
 export interface WakeClient {
   readonly protocol: WakeProtocol;
+  /** The session of the client; log lines name it. */
+  readonly id?: number | undefined;
   /** The IPv4 address of the client. */
   readonly address: string;
   /** HTTP: the value of Host, with or without a port. */

@@ -1,4 +1,5 @@
 import {
+  ASLEEP,
   BACKUP,
   type Backend,
   DOWN,
@@ -33,7 +34,7 @@ export interface PickInput {
 }
 
 /** A client stays with its sticky backend unless one of these holds: it may be draining, ejected or a backup. */
-const ENDS_STICKINESS = MAINT | DOWN | TRIED;
+const ENDS_STICKINESS = MAINT | ASLEEP | DOWN | TRIED;
 
 /** Backends that serve the same requests, and the strategy that chooses among them. */
 export class Group {

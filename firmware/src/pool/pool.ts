@@ -1,7 +1,8 @@
 import { Backend } from "../backend/backend.ts";
 import type { Changes } from "../backend/health.ts";
 import { HostName } from "../backend/host-name.ts";
-import type { BackendSettings, StrategyName } from "../config/settings.ts";
+import { Machine } from "../backend/machine.ts";
+import type { BackendSettings, MachineSettings, StrategyName } from "../config/settings.ts";
 import { isHostName } from "../net/address.ts";
 import type { Platform } from "../platform.ts";
 import { Group } from "./group.ts";
@@ -14,6 +15,8 @@ export class Pool {
   readonly queue: BackendQueue;
   /** The host names of backends; absent where all have IPv4 addresses. */
   declare hosts: HostName[] | undefined;
+  /** The machines that may sleep; absent where there are none. */
+  declare machines: Machine[] | undefined;
   #parts: Pick<Platform, "clock" | "random">;
   /** Counted for all configurations together, whose sessions live side by side. */
   #shared: { connections: number; readonly changes: Changes };
@@ -22,6 +25,7 @@ export class Pool {
     settings: readonly BackendSettings[],
     parts: Pick<Platform, "clock" | "random">,
     before?: Pool,
+    machines?: readonly MachineSettings[],
   ) {
     this.#parts = parts;
     this.#shared =
@@ -34,6 +38,7 @@ export class Pool {
     for (const backend of this.backends) {
       if (isHostName(backend.settings.address)) this.resolves(backend, before);
     }
+    if (machines !== undefined && machines.length > 0) this.runOn(machines, before);
     this.queue = before?.queue ?? new BackendQueue(parts.clock);
   }
 
@@ -48,6 +53,25 @@ export class Pool {
     }
     backend.host = host;
     if (host.isUnresolved) backend.health.awaitsAddress(this.#parts.clock.now());
+  }
+
+  /** Makes the machines, or takes them over from the previous configuration, and gives each backend its own. */
+  private runOn(settings: readonly MachineSettings[], before: Pool | undefined): void {
+    const nowMs = this.#parts.clock.now();
+    this.machines = settings.map(own => {
+      const machine =
+        before?.machines?.find(({ settings: { name, mac } }) => {
+          return name === own.name && mac === own.mac;
+        }) ?? new Machine(own, this.#shared.changes, nowMs);
+      machine.settings = own;
+      return machine;
+    });
+    for (const backend of this.backends) {
+      const { machine: name } = backend.settings;
+      if (name === undefined) continue;
+      backend.machine = this.machines.find(machine => machine.name === name);
+      if (backend.isAsleep) backend.health.forget(nowMs);
+    }
   }
 
   /** Adds a group of the backends of these names, or of all, with a strategy of its own. */

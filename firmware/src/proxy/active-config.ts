@@ -1,4 +1,5 @@
 import type { HostName } from "../backend/host-name.ts";
+import type { Machine } from "../backend/machine.ts";
 import { BackendNames } from "../checks/backend-names.ts";
 import { HealthChecks } from "../checks/health-checks.ts";
 import type { Config } from "../config/settings.ts";
@@ -6,6 +7,7 @@ import { HeadPool } from "../http1/head-pool.ts";
 import { HeadWriter } from "../http1/head-writer.ts";
 import { originLines, REWRITE_BYTES } from "../http1/rewrite.ts";
 import { isRedirect, route, routesOf } from "../http1/route.ts";
+import { Machines } from "../machines/machines.ts";
 import { trustedBy } from "../net/address.ts";
 import { type Budget, budget } from "../net/connection-budget.ts";
 import { Keywords } from "../net/keywords.ts";
@@ -42,6 +44,8 @@ export class ActiveConfig {
   readonly context: HttpContext;
   /** Absent where all backends have IPv4 addresses. */
   declare readonly names: BackendNames | undefined;
+  /** Absent where no machine may sleep. */
+  declare readonly machines: Machines | undefined;
   #replaced = false;
 
   constructor(
@@ -56,7 +60,7 @@ export class ActiveConfig {
     this.config = config;
     this.budget = budget(shared.platform.connectionsMax, config);
 
-    this.pool = new Pool(config.backends, shared.platform, previous?.pool);
+    this.pool = new Pool(config.backends, shared.platform, previous?.pool, config.machines);
     const group = this.pool.group(config.balance);
     const routes = routesOf(routesIn(config, this.pool, group));
     const rawRoute = route(routes, "", "/");
@@ -98,6 +102,10 @@ export class ActiveConfig {
       originLines: originLines(shared.pseudonym),
       trusts: trustedBy(config.trustedProxies),
     };
+    if (this.pool.machines !== undefined) {
+      this.machines = machinesOf(shared, this, this.pool.machines);
+      this.context.machines = this.machines;
+    }
     if (this.pool.hosts !== undefined) this.names = backendNames(shared, this, this.pool.hosts);
   }
 
@@ -109,6 +117,7 @@ export class ActiveConfig {
     this.#replaced = true;
     this.names?.stop();
     this.checks.pause();
+    this.machines?.stop();
     this.context.idle.retire();
   }
 }
@@ -152,6 +161,15 @@ function backendNames(
   const { clock, report } = shared;
   const resolver = resolverOf(shared);
   return new BackendNames({ clock, report, resolver, pool, checks, idle: context.idle }, hosts);
+}
+
+/** Another function of its own. */
+function machinesOf(
+  { platform, report }: SharedState,
+  { config: { holdMs }, pool, checks, context: { idle } }: ActiveConfig,
+  machines: readonly Machine[],
+): Machines {
+  return new Machines({ platform, report, pool, checks, idle, holdMs }, machines);
 }
 
 /** The keywords of one side. */

@@ -4,6 +4,7 @@ import type { HeadPool } from "../http1/head-pool.ts";
 import type { HeadWriter } from "../http1/head-writer.ts";
 import type { Routes } from "../http1/route.ts";
 import type { Refusals } from "../log/refusals.ts";
+import type { Machines } from "../machines/machines.ts";
 import type { Keywords } from "../net/keywords.ts";
 import type { Explain } from "../pool/explain.ts";
 import type { Group, Route } from "../pool/group.ts";
@@ -68,6 +69,8 @@ export interface ProxyContext extends SharedState {
   /** By server name; `undefined` where TLS is raw TCP. */
   readonly tlsRoutes: TlsRoutes | undefined;
   readonly checks: HealthChecks;
+  /** Absent where no machine may sleep. */
+  machines?: Machines;
   readonly idle: IdleConnections;
   /** Connections to backends at once, idle ones included. */
   readonly backendConnectionsMax: number;

@@ -2,6 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import type { AdminState, Config, ListenerConfig } from "../config/settings.ts";
 import type { Report } from "../log/event.ts";
 import type { Log } from "../log/log.ts";
+import type { Machines } from "../machines/machines.ts";
 import type { Budget } from "../net/connection-budget.ts";
 import type { Platform, TCPSocket } from "../platform.ts";
 import type { Explain } from "../pool/explain.ts";
@@ -43,6 +44,11 @@ export class ReverseProxy {
     return this.#active.budget;
   }
 
+  /** Absent where no machine may sleep. */
+  get machines(): Machines | undefined {
+    return this.#active.machines;
+  }
+
   get explain(): Explain {
     return this.#active.explain;
   }
@@ -82,13 +88,15 @@ export class ReverseProxy {
   /** The board's network is up, or down: then nothing counts against a backend. */
   set online(online: boolean) {
     this.#online = online;
-    const { names, checks } = this.#active;
+    const { names, checks, machines } = this.#active;
     if (online) {
       names?.resume();
       checks.resume();
+      machines?.resume();
     } else {
       names?.pause();
       checks.pause();
+      machines?.pause();
     }
   }
 

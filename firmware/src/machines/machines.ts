@@ -1,0 +1,159 @@
+import type { Backend } from "../backend/backend.ts";
+import type { Machine, MachineKeeper, MachineReason, WakeReason } from "../backend/machine.ts";
+import type { HealthChecks } from "../checks/health-checks.ts";
+import type { Report } from "../log/event.ts";
+import type { Platform } from "../platform.ts";
+import type { Group } from "../pool/group.ts";
+import type { IdleConnections } from "../pool/idle-connections.ts";
+import type { Pool } from "../pool/pool.ts";
+import { type WakeClient, WakeRules } from "./wake-rules.ts";
+import { Waking } from "./waking.ts";
+
+/** The parts of a configuration that work with machines. */
+export interface MachinesParts {
+  readonly platform: Platform;
+  readonly report: Report;
+  readonly pool: Pool;
+  readonly checks: HealthChecks;
+  readonly idle: IdleConnections;
+  /** How long a machine may take until a backend is ready, in ms. */
+  readonly holdMs: number;
+}
+
+/**
+ * Wakes the machines of one configuration and lets them sleep. Each change of a machine's state is made here, or in the next
+ * configuration, which takes the machines over.
+ */
+export class Machines implements MachineKeeper {
+  readonly list: readonly Machine[];
+  #parts: MachinesParts;
+  #waking: Waking;
+  /** Who may wake each machine; `undefined`: every client. */
+  #rules: readonly (WakeRules | undefined)[];
+
+  constructor(parts: MachinesParts, machines: readonly Machine[]) {
+    const { platform, report, holdMs } = parts;
+    this.#parts = parts;
+    this.list = machines;
+    this.#rules = machines.map(({ settings: { wakeFor } }) => wakeFor && new WakeRules(wakeFor));
+    const failed = (machine: Machine) => this.#change(machine, "failed", "not-ready");
+    this.#waking = new Waking({ platform, report, machines, holdMs, failed });
+    for (const machine of machines) machine.keeper = this;
+  }
+
+  /** The network is up. */
+  resume(): void {
+    this.#waking.resume();
+  }
+
+  /** The network is down. */
+  pause(): void {
+    this.#waking.pause();
+  }
+
+  /** Another configuration is in force, which keeps the machines that it has, too. */
+  stop(): void {
+    this.#waking.pause();
+    for (const machine of this.list) {
+      if (machine.keeper !== this) continue;
+      if (machine.state === "waking") this.#change(machine, "asleep", "removed");
+      machine.keeper = undefined;
+    }
+  }
+
+  /**
+   * A client finds no backend in `group`: wakes a machine that backends of it run on, if this client may wake it, unless one is
+   * waking already. Returns that machine: the client may wait for it. `undefined`: no backend of the group sleeps, or its machine may not be woken now.
+   */
+  wakeFor(group: Group, tried: number, client: WakeClient): Machine | undefined {
+    const nowMs = this.#now();
+    let best: Machine | undefined;
+    for (const { machine, state, weight, index } of group.backends) {
+      if (machine === undefined || machine.keeper === undefined || machine.state === "awake")
+        continue;
+      if (state !== "ready" || weight === 0 || (tried & (1 << index)) !== 0) continue;
+      if (machine.pauseMs(nowMs) > 0 || !this.#mayWake(machine, client)) continue;
+      if (machine.state === "waking") return machine;
+      // One that has failed comes last.
+      if (best === undefined || (best.state === "failed" && machine.state === "asleep"))
+        best = machine;
+    }
+    if (best !== undefined) this.wake(best, "request", client.id);
+    return best;
+  }
+
+  /** How long no request wakes a machine of `group`, because waking has failed, in ms; 0: that is not why. */
+  pauseMs(group: Group): number {
+    const nowMs = this.#now();
+    let ms = 0;
+    for (const { machine } of group.backends) {
+      const pauseMs = machine?.pauseMs(nowMs) ?? 0;
+      if (pauseMs > 0 && (ms === 0 || pauseMs < ms)) ms = pauseMs;
+    }
+    return ms;
+  }
+
+  /** Begins to wake a machine, unless it is waking or awake. `id`: the session of the client that wakes it. */
+  wake(machine: Machine, why: WakeReason, id?: number): void {
+    if (machine.state === "waking" || machine.state === "awake") return;
+    this.#change(machine, "waking", why, id);
+  }
+
+  /** The operator wants the machine awake until `untilMs`, of the board's clock; `undefined`: no longer. */
+  stayAwake(machine: Machine, untilMs: number | undefined): void {
+    machine.stayAwakeUntilMs = untilMs ?? 0;
+    if (untilMs !== undefined) this.wake(machine, "operator");
+  }
+
+  /** The machine has gone to sleep, or may do so: its backends get no more sessions, and no checks. */
+  asleep(machine: Machine, why: MachineReason): void {
+    this.#change(machine, "asleep", why);
+  }
+
+  ready(machine: Machine): void {
+    const isWaking = machine.state === "waking";
+    if (isWaking && machine.failedChecks > 0) machine.lastBootMs = this.#now() - machine.sinceMs;
+    this.#change(machine, "awake", isWaking ? machine.why : "check");
+  }
+
+  checkFailed(machine: Machine): void {
+    if (machine.state === "waking") machine.failedChecks++;
+    const isUp = (one: Backend) => one.machine === machine && one.health.up;
+    if (machine.state === "awake" && !this.#parts.pool.backends.some(isUp)) {
+      this.#change(machine, "asleep", "unreachable");
+    }
+  }
+
+  changed(machine: Machine): void {
+    const { pool, checks, idle } = this.#parts;
+    const nowMs = this.#now();
+    if (machine.state === "asleep") {
+      for (const backend of pool.backends) {
+        if (backend.machine !== machine) continue;
+        backend.health.forget(nowMs);
+        idle.shrink(0, backend);
+      }
+    }
+    checks.machineChanged(machine);
+    this.#waking.schedule();
+    pool.queue.wake();
+  }
+
+  #now(): number {
+    return this.#parts.platform.clock.now();
+  }
+
+  #mayWake(machine: Machine, client: WakeClient): boolean {
+    return this.#rules[this.list.indexOf(machine)]?.mayWake(client) ?? true;
+  }
+
+  #change(machine: Machine, state: Machine["state"], why: MachineReason, id?: number): void {
+    const nowMs = this.#now();
+    const ms = Math.round(nowMs - machine.sinceMs);
+    const isTrouble = state === "failed" || why === "unreachable";
+    const { name } = machine;
+    const level = isTrouble ? "W" : "I";
+    this.#parts.report({ level, on: "machine", what: state, name, why, ms, id });
+    machine.change(state, why, nowMs);
+  }
+}
