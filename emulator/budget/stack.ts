@@ -1,5 +1,5 @@
 import type { MockSocket } from "net-mock-socket";
-import { BACKENDS_MAX, ROUTES_MAX } from "../../firmware/src/config/settings.ts";
+import { BACKENDS_MAX, MACHINES_MAX, ROUTES_MAX } from "../../firmware/src/config/settings.ts";
 import { Bench } from "./bench.ts";
 import { type Figure, figure, type Measure } from "./figures.ts";
 import { HELLO, TLS } from "./sessions.ts";
@@ -114,9 +114,31 @@ const DEAD = Array.from({ length: BACKENDS_MAX }, (_, i) => ({
   port: DEAD_PORT + i,
 }));
 
+/** Machines of the first backends, with all that the key can hold. */
+const MACHINES = Array.from({ length: MACHINES_MAX }, (_, i) => ({
+  name: `machine-${i}`,
+  mac: `24:0a:c4:00:00:0${i}`,
+  secureOn: "01:02:03:04:05:06",
+  broadcast: "10.0.0.255",
+  wakeFor: [
+    { host: "*.home", path: "/photos", methods: ["GET", "POST"], clients: ["10.0.0.0/8"] },
+    { sni: ["cloud.home", "*.cloud.home"] },
+    { firstLine: "SSH-2.0" },
+  ],
+  sleep: { url: "http://10.0.0.1:8000/suspend", header: "Authorization: Bearer key" },
+  idleMs: 600_000,
+  awakeTimes: ["mon-fri 07:30-22:00", "sat-sun 09:00-24:00"],
+  asleepCheckMs: 60_000,
+}));
+
 /** The largest configuration. */
 const LARGE = {
-  backends: DEAD.map((backend, i) => (i === 0 ? { ...backend, health: { fall: 1 } } : backend)),
+  backends: DEAD.map((backend, i) => ({
+    ...backend,
+    ...(i === 0 ? { health: { fall: 1 } } : {}),
+    ...(i < MACHINES_MAX ? { machine: MACHINES[i].name } : {}),
+  })),
+  machines: MACHINES,
   balance: "weighted-round-robin",
   health: { check: "http", host: "api.home", body: "fine", status: "200-299,301" },
   sticky: "cookie",
@@ -125,7 +147,15 @@ const LARGE = {
   trustedProxies: ["10.0.0.0/8"],
 };
 
-const WRONG = { ...LARGE, balanc: 1, routes: LARGE.routes.map(() => ({ pathh: "x" })) };
+const WRONG = {
+  ...LARGE,
+  balanc: 1,
+  routes: LARGE.routes.map(() => ({ pathh: "x" })),
+  machines: MACHINES.map(machine => ({
+    ...machine,
+    wakeFor: [{ clients: ["x"], sni: [MACHINES] }],
+  })),
+};
 
 const TCP = [{ port: 80, mode: "tcp" }];
 
