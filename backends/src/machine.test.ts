@@ -16,9 +16,6 @@ function magic(mac = MAC, secureOn = ""): Buffer {
   return Buffer.from("ff".repeat(6) + hex(mac).repeat(16) + hex(secureOn), "hex");
 }
 
-/** The group of all hosts (RFC 1112). */
-const ALL_HOSTS = "224.0.0.1";
-
 /** A machine with a server on port 80, and a client beside it. */
 function world(options: Partial<MachineOptions> = {}) {
   const clock = new VirtualClock();
@@ -44,7 +41,9 @@ function world(options: Partial<MachineOptions> = {}) {
   });
   const client = network.host("client");
   const sender = client.createSocket("udp4");
-  const send = (bytes: Buffer, port = 9, to = ALL_HOSTS) => sender.send(bytes, port, to);
+  sender.bind(0);
+  sender.setBroadcast(true);
+  const send = (bytes: Buffer, port = 9, to = "255.255.255.255") => sender.send(bytes, port, to);
   /** The answer, or the code of the error. */
   const ask = async (line = "GET /", port = 80) => {
     const socket = client.connect({ host: "nas", port, allowHalfOpen: true });

@@ -77,14 +77,8 @@ export function answers(text: string, { head = false } = {}): Answer[] {
 
 /** A host of a network in memory as the computer of a machine. */
 export function machineHost(network: Network, name: string): MachineHost {
-  const host = network.host(name);
-  const createSocket = () => {
-    const socket = host.createSocket("udp4");
-    const bind = socket.bind.bind(socket);
-    return Object.assign(socket, { bind: (port: number) => bind(port).addMembership("224.0.0.1") });
-  };
   return {
-    net: { createServer: host.createServer, createSocket },
+    net: network.host(name),
     silence: onReceived => network.sleep(name, onReceived),
     powerOff: () => network.crash(name)(),
   };

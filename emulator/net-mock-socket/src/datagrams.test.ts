@@ -139,21 +139,52 @@ test("a host that leaves a group while a datagram is under way does not receive 
   expect(got).toEqual([]);
 });
 
-test("a host that sleeps receives only datagrams for a group, and sends none", async () => {
+test("a broadcast reaches every host that listens on its port, once its sender may send one", async () => {
+  const w = world();
+  const others = ["second", "third"].map(name => {
+    const socket = w.network.host(name).createSocket("udp4", (message, from) => {
+      w.got.push(`${name}: ${message} ${from.address}`);
+    });
+    return socket.bind(name === "second" ? 9000 : 9001);
+  });
+  const codes: (string | undefined)[] = [];
+  const all = (text: string, address = "255.255.255.255") =>
+    w.out.send(Buffer.from(text), 9000, address, error =>
+      codes.push((error as NodeJS.ErrnoException | null)?.code),
+    );
+  w.out.bind(1234);
+  all("refused");
+  w.out.setBroadcast(true);
+  all("all");
+  all("the subnet", "10.0.255.255");
+  await w.clock.run();
+  expect(codes).toEqual(["EACCES", undefined, undefined]);
+  expect(w.got).toEqual([
+    "all",
+    "second: all 10.0.0.1",
+    "the subnet",
+    "second: the subnet 10.0.0.1",
+  ]);
+  for (const socket of others) socket.close();
+});
+
+test("a host that sleeps receives only broadcasts and datagrams for a group, and sends none", async () => {
   const w = world();
   const lost: string[] = [];
   const wake = w.network.sleep("receiver", ({ kind }) => lost.push(kind));
   const group = w.receiver.createSocket("udp4", message => w.got.push(`group ${message}`));
   group.bind(9001).addMembership("224.0.0.1");
   w.send("to itself");
+  w.out.setBroadcast(true);
   w.out.send(Buffer.from("hello"), 9001, "224.0.0.1");
+  w.out.send(Buffer.from("all"), 9000, "255.255.255.255");
   group.send(Buffer.from("from itself"), 1234, "sender");
   await w.clock.run();
-  expect(w.got).toEqual(["group hello"]);
+  expect(w.got).toEqual(["group hello", "all"]);
   expect(lost).toEqual(["UDP"]);
 
   wake();
   w.send("to itself");
   await w.clock.run();
-  expect(w.got).toEqual(["group hello", "to itself"]);
+  expect(w.got).toEqual(["group hello", "all", "to itself"]);
 });

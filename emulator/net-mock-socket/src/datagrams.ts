@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { systemError } from "./errors.ts";
 import type { DatagramReceiver, Kernel } from "./kernel.ts";
-import { type Packet, packet } from "./packet.ts";
+import { isGroup, type Packet, packet } from "./packet.ts";
 
 /** The most that one datagram carries: 65,535 less the headers of IP and UDP. */
 const DATAGRAM_BYTES_MAX = 65_507;
@@ -22,7 +22,7 @@ export interface DatagramSource {
  *
  * A lost datagram is not sent again, and its loss is not reported; nor is that of one for a host or a port that
  * does not exist. A large one travels as one packet and not as its fragments. One for a multicast group is copied to each host
- * that has joined it, its own included; all hosts are on one network, so its time to live makes no difference.
+ * that has joined it, one for a broadcast address to each host, its own included; all hosts are on one network, so its time to live makes no difference.
  */
 export class MockDatagrams extends EventEmitter implements DatagramReceiver {
   #kernel: Kernel;
@@ -30,6 +30,7 @@ export class MockDatagrams extends EventEmitter implements DatagramReceiver {
   #closed = false;
   #groups = new Set<string>();
   #loopback = true;
+  #mayBroadcast = false;
 
   constructor(kernel: Kernel) {
     super();
@@ -75,6 +76,11 @@ export class MockDatagrams extends EventEmitter implements DatagramReceiver {
       if (callback) clock.after(0, () => callback(tooLong, 0)); // without one, Node is silent as well
       return;
     }
+    if (!this.#mayBroadcast && isBroadcast(address, this.#kernel.address)) {
+      const denied = systemError("EACCES", "send", address, port);
+      if (callback) clock.after(0, () => callback(denied, 0));
+      return;
+    }
     this.#transmit(Buffer.from(bytes), address, port);
     if (callback) clock.after(0, () => callback(null, bytes.byteLength));
   }
@@ -91,6 +97,13 @@ export class MockDatagrams extends EventEmitter implements DatagramReceiver {
     this.#join("dropMembership", group);
     if (!this.#groups.has(group)) throw systemError("EADDRNOTAVAIL", "dropMembership");
     this.#leave(group);
+  }
+
+  /** Whether it may send to broadcast addresses (SO_BROADCAST); it receives from there in any case. */
+  setBroadcast(flag: boolean): void {
+    this.#open();
+    if (this.#port === undefined) throw systemError("EBADF", "setBroadcast");
+    this.#mayBroadcast = flag;
   }
 
   setMulticastTTL(ttl: number): number {
@@ -159,8 +172,14 @@ export class MockDatagrams extends EventEmitter implements DatagramReceiver {
   }
 
   #transmit(payload: Buffer, address: string, toPort: number): void {
-    if (isGroup(address)) {
-      this.#transmitToAll(payload, address, toPort);
+    const isForAll = isBroadcast(address, this.#kernel.address);
+    if (isForAll || isGroup(address)) {
+      const members = isForAll
+        ? this.#kernel.hosts
+        : this.#kernel.hosts.filter(
+            to => to.groups.has(address) && (to !== this.#kernel || this.#loopback),
+          );
+      this.#transmitToAll(members, payload, address, toPort);
       return;
     }
     const to = this.#kernel.resolve(address);
@@ -169,10 +188,9 @@ export class MockDatagrams extends EventEmitter implements DatagramReceiver {
     this.#kernel.fabric.send(packet("UDP", ends, { bytes: payload.byteLength, payload }));
   }
 
-  #transmitToAll(payload: Buffer, group: string, toPort: number): void {
+  #transmitToAll(hosts: readonly Kernel[], payload: Buffer, group: string, toPort: number): void {
     const from = this.#kernel;
-    for (const to of from.hosts) {
-      if (!to.groups.has(group) || (to === from && !this.#loopback)) continue;
+    for (const to of hosts) {
       const ends = { from, fromPort: this.#port!, to, toPort };
       from.fabric.send(packet("UDP", ends, { bytes: payload.byteLength, payload, group }));
     }
@@ -185,7 +203,8 @@ export class MockDatagrams extends EventEmitter implements DatagramReceiver {
   }
 }
 
-/** 224.0.0.0/4 (RFC 5771). */
-function isGroup(address: string): boolean {
-  return /^2(2[4-9]|3\d)\.\d+\.\d+\.\d+$/.test(address);
+/** The limited broadcast address (RFC 919), or that of the sender's subnet, whose netmask is 255.255.0.0. */
+function isBroadcast(address: string, sender: string): boolean {
+  const [first, second] = sender.split(".");
+  return address === "255.255.255.255" || address === `${first}.${second}.255.255`;
 }

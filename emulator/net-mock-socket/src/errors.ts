@@ -1,5 +1,6 @@
 /** Linux's numbers of these errors, as Node shows them. */
 const ERRNO = {
+  EACCES: -13,
   EADDRINUSE: -98,
   EADDRNOTAVAIL: -99,
   EBADF: -9,

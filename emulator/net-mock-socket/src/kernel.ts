@@ -1,7 +1,7 @@
 import type { Clock } from "./clock.ts";
 import { Connection, type ConnectionOwner, type ShownState } from "./connection.ts";
 import type { Fabric } from "./fabric.ts";
-import { type Ends, type HostIdentity, type Packet, packet, reversed } from "./packet.ts";
+import { type Ends, type HostIdentity, isGroup, type Packet, packet, reversed } from "./packet.ts";
 import { type HostProfile, LINUX } from "./profile.ts";
 
 /** IANA's range of ephemeral ports. */
@@ -160,7 +160,7 @@ export class Kernel implements HostIdentity {
   receive(received: Packet): void {
     const { kind, toPort, from, fromPort, group } = received;
     if (kind === "UDP") {
-      if (group !== undefined && !this.groups.has(group)) return; // left meanwhile
+      if (group !== undefined && isGroup(group) && !this.groups.has(group)) return; // left meanwhile
       this.datagrams.get(toPort)?.onDatagram(received); // without a receiver it is lost, silently
       return;
     }

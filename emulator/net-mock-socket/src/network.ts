@@ -236,7 +236,7 @@ export class Network {
   }
 
   /**
-   * The host sleeps, and its network card alone listens: of packets to it only datagrams for a group or for all hosts arrive, and it
+   * The host sleeps, and its network card alone listens: of packets to it only broadcasts and datagrams for a group arrive, and it
    * sends none. `onLost` is called with each other packet to it. Its connections and listeners are kept. Packets in flight arrive.
    */
   sleep(host: string, onLost: (packet: Packet) => void = () => {}): Undo {

@@ -38,7 +38,7 @@ export interface Packet {
    * from a device on the path, which fits any connection of its port pair.
    */
   readonly irs: number | undefined;
-  /** The multicast group that a datagram was sent to; `undefined`: to the host itself. */
+  /** The multicast group that a datagram was sent to, or the broadcast address; `undefined`: to the host itself. */
   readonly group: string | undefined;
 }
 
@@ -46,6 +46,11 @@ export interface Packet {
 export type PacketDetails = Partial<
   Pick<Packet, "bytes" | "position" | "payload" | "acked" | "edge" | "iss" | "irs" | "group">
 >;
+
+/** 224.0.0.0/4 (RFC 5771). */
+export function isGroup(address: string): boolean {
+  return /^2(2[4-9]|3\d)\.\d+\.\d+\.\d+$/.test(address);
+}
 
 /** Addresses and ports of a packet, or of a connection as its own packets have them. */
 export interface Ends {

@@ -1,4 +1,5 @@
 import dgram from "node:dgram";
+import { networkInterfaces } from "node:os";
 import { decode, encode } from "dns-packet";
 import { seeded } from "net-mock-socket";
 import { expect, test } from "vitest";
@@ -7,14 +8,15 @@ import { Board } from "../board.ts";
 import { esp32 } from "../boards/esp32.ts";
 import { RealClock } from "../clock.ts";
 import type { BoardPlatform } from "../platform.ts";
+import { BroadcastDomain } from "./broadcast-domain.ts";
 import { computerWire, type LookUp, lookUp, SERVICES_ADDRESS } from "./computer-wire.ts";
 
 /** A board on this computer's network, with a resolver that knows its names by itself. */
-async function bench(resolve: LookUp) {
+async function bench(resolve: LookUp, broadcasts?: BroadcastDomain) {
   const board = new Board({
     kind: { ...esp32({ sockets: "own" }), joinMs: 0 },
     clock: new RealClock(),
-    wire: computerWire(resolve),
+    wire: computerWire(resolve, broadcasts),
     random: seeded(1),
     publish: () => undefined,
   });
@@ -87,6 +89,40 @@ test("a datagram to any other address or port leaves as it is", async () => {
     const query = encode({ type: "query", id: 1, questions: [{ type: "A", name: "nas.home" }] });
     new platform.UDP({}).write(query, "127.0.0.1", peer.address().port);
     expect(decode(Buffer.from(await received, "latin1")).id).toBe(1);
+  } finally {
+    stop();
+    peer.close();
+  }
+});
+
+test("what is sent to all hosts stays on the loopback interface, and programs of this process receive it without a port", async () => {
+  const broadcasts = new BroadcastDomain();
+  const { platform, stop } = await bench(async () => [], broadcasts);
+  const peer = dgram.createSocket("udp4");
+  try {
+    await new Promise<void>(go => peer.bind(0, go));
+    const { port } = peer.address();
+    const heard: string[] = [];
+    peer.on("message", (bytes, from) => heard.push(`peer: ${bytes} from ${from.address}`));
+    const here = broadcasts.createSocket("udp4");
+    here.on("message", (bytes: Buffer) => heard.push(`here: ${bytes}`));
+    here.bind(port);
+    const udp = new platform.UDP({});
+    udp.write(Buffer.from("wake"), "255.255.255.255", port);
+    await expect.poll(() => heard).toEqual(["here: wake", "peer: wake from 127.0.0.1"]);
+
+    const own = Object.values(networkInterfaces())
+      .flatMap(addresses => addresses ?? [])
+      .filter(({ family, netmask }) => family === "IPv4" && netmask === "255.255.255.0");
+    for (const { address } of own) {
+      heard.length = 0;
+      udp.write(Buffer.from("wake"), address.replace(/\d+$/, "255"), port);
+      await expect.poll(() => heard).toEqual(["here: wake", "peer: wake from 127.0.0.1"]);
+    }
+    here.close();
+    heard.length = 0;
+    udp.write(Buffer.from("again"), "127.255.255.255", port);
+    await expect.poll(() => heard).toEqual(["peer: again from 127.0.0.1"]);
   } finally {
     stop();
     peer.close();

@@ -2,8 +2,10 @@ import dgram from "node:dgram";
 import dns from "node:dns/promises";
 import { EventEmitter } from "node:events";
 import net from "node:net";
+import { networkInterfaces } from "node:os";
 import { type Answer, decode, encode, type Packet } from "dns-packet";
 import { ntpAnswer } from "../ntp-server.ts";
+import { BroadcastDomain } from "./broadcast-domain.ts";
 import type { Wire, WireDatagrams } from "./wire.ts";
 
 /** The address at which a board on this computer's network has its DNS server and its time server: they are in this process. */
@@ -15,6 +17,9 @@ const NTP_PORT = 123;
 /** Multicast DNS. */
 const MDNS_PORT = 5353;
 const MDNS_GROUP = "224.0.0.251";
+
+/** All hosts of the loopback interface. */
+const LOOPBACK_BROADCAST = "127.255.255.255";
 
 /** Time to live of the answers, in seconds: the computer's resolver does not tell it. */
 const TTL_S = 30;
@@ -39,13 +44,14 @@ export const lookUp: LookUp = async name => {
 
 /**
  * This computer's network. A board's questions to its DNS server and about `.local` are answered here by the computer's resolver, and
- * those to its time server by the computer's clock. Names of pool.ntp.org lead to that time server, so no other one is asked. What else the board sends to groups stays on the loopback interface.
+ * those to its time server by the computer's clock. Names of pool.ntp.org lead to that time server, so no other one is asked. What else the board sends to groups, and what it
+ * sends to all hosts, stays on the loopback interface; `broadcasts` receives the latter, too.
  */
-export function computerWire(resolve: LookUp = lookUp): Wire {
+export function computerWire(resolve: LookUp = lookUp, broadcasts = new BroadcastDomain()): Wire {
   return {
     ...net,
     takesOnread: true,
-    createSocket: options => new ComputerDatagrams(options, resolve),
+    createSocket: options => new ComputerDatagrams(options, resolve, broadcasts),
   };
 }
 
@@ -54,14 +60,16 @@ class ComputerDatagrams extends EventEmitter implements WireDatagrams {
   #options: dgram.SocketOptions;
   #socket!: dgram.Socket;
   #resolve: LookUp;
+  #broadcasts: BroadcastDomain;
   /** The board speaks multicast DNS as a host of its own, beside this computer's. */
   #isResponder = false;
   #closed = false;
 
-  constructor(options: dgram.SocketOptions, resolve: LookUp) {
+  constructor(options: dgram.SocketOptions, resolve: LookUp, broadcasts: BroadcastDomain) {
     super();
     this.#options = options;
     this.#resolve = resolve;
+    this.#broadcasts = broadcasts;
   }
 
   bind({ port, address }: { port: number; address?: string | undefined }): void {
@@ -85,9 +93,17 @@ class ComputerDatagrams extends EventEmitter implements WireDatagrams {
       (address === MDNS_GROUP && port === MDNS_PORT && !this.#isResponder)
     ) {
       void dnsAnswer(bytes, this.#resolve).then(answer);
+    } else if (isBroadcast(address)) {
+      this.#broadcasts.send(bytes, port);
+      this.#socket.send(bytes, port, LOOPBACK_BROADCAST);
     } else {
       this.#socket.send(bytes, port, address);
     }
+  }
+
+  /** Always true: no datagram to all hosts leaves the loopback interface. */
+  setBroadcast(): void {
+    this.#socket.setBroadcast(true);
   }
 
   address(): { readonly port: number } {
@@ -133,6 +149,20 @@ async function dnsAnswer(bytes: Uint8Array, resolve: LookUp): Promise<Uint8Array
   } catch {
     return encode({ type: "response", id, questions, flags: SERVFAIL });
   }
+}
+
+/** Whether this address is one of all hosts, in any subnet of this computer. */
+function isBroadcast(address: string): boolean {
+  if (address === "255.255.255.255") return true;
+  const own = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? []);
+  return own.some(
+    ({ family, address: host, netmask }) =>
+      family === "IPv4" && address === broadcastOf(host.split("."), netmask.split(".")),
+  );
+}
+
+function broadcastOf(host: readonly string[], netmask: readonly string[]): string {
+  return host.map((byte, i) => Number(byte) | (~Number(netmask[i]) & 0xff)).join(".");
 }
 
 function isTimePool(name: string): boolean {

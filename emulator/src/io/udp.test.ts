@@ -279,3 +279,20 @@ test("own sockets: arguments are checked in the words of binding-udp.c", async (
   for (const use of [() => udp.port, () => udp.dropped, () => udp.read()])
     expect(use).toThrow(SyntaxError);
 });
+
+test("own sockets: a datagram to the broadcast address reaches every host", async () => {
+  const { clock, platform, network } = await talkingOwn();
+  const received: string[] = [];
+  for (const name of ["first", "second"]) {
+    const socket = network.host(name).createSocket("udp4", message => {
+      received.push(`${name} ${message}`);
+    });
+    socket.bind(9);
+  }
+  const udp = new platform.UDP({});
+  udp.write(bytes("all"), "255.255.255.255", 9);
+  udp.write(bytes("the subnet"), "10.0.255.255", 9);
+  udp.close();
+  await clock.run();
+  expect(received).toEqual(["first all", "second all", "first the subnet", "second the subnet"]);
+});

@@ -254,6 +254,7 @@ class OwnUDP extends EmulatedUDP {
 
   constructor(program: UDPProgram, options: UDPOptions) {
     super(program, OWN_BOUNDS, options);
+    this.wire.setBroadcast?.(true);
   }
 
   protected portOf(options: UDPOptions): number {
@@ -286,7 +287,8 @@ class OwnUDP extends EmulatedUDP {
     const { stack, heap } = this.program;
     if (!stack.online) throw new Error("unreachable");
     if (heap.freeBytes < view.byteLength + SENT_OVERHEAD_BYTES) throw new Error("no memory");
-    if (address === BROADCAST) throw new Error("not emulated: a broadcast");
+    if (address === BROADCAST && this.wire.setBroadcast === undefined)
+      throw new Error("not emulated: a broadcast on this wire");
     this.wire.send(Uint8Array.from(view), port, address);
   }
 

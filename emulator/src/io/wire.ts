@@ -51,6 +51,8 @@ export interface WireDatagrams extends EventEmitter {
   /** Multicast groups; where it is missing, there are none. */
   addMembership?(group: string): unknown;
   dropMembership?(group: string): unknown;
+  /** Whether datagrams may go to all hosts; where it is missing, they may not. */
+  setBroadcast?(flag: boolean): unknown;
   setMulticastTTL?(timeToLive: number): unknown;
   close(): unknown;
 }
