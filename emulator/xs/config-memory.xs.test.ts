@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Network, seeded } from "net-mock-socket";
 import { expect, test } from "vitest";
-import { BACKENDS_MAX, ROUTES_MAX } from "../../firmware/src/config/settings.ts";
+import { BACKENDS_MAX, MACHINES_MAX, ROUTES_MAX } from "../../firmware/src/config/settings.ts";
 import { MEMORY_RESERVE_BYTES } from "../../firmware/src/net/memory-reserve.ts";
 import { Board } from "../src/board.ts";
 import { esp32 } from "../src/boards/esp32.ts";
@@ -32,6 +32,23 @@ function documentOf(backends: number, routes: number, mark = "p"): object {
   return {
     backends: all,
     routes: Array.from({ length: routes }, (_, i) => ({ host: `s-${i}.home`, backends: names })),
+  };
+}
+
+/** A document with all machines, and so many rules for each as 12 KB have room for. */
+function machinesOf(mark: string): object {
+  const names = Array.from({ length: MACHINES_MAX }, (_, i) => `machine-${i}`);
+  const rule = { host: "*.home", path: "/photos", methods: ["GET"], clients: ["10.0.0.0/8"] };
+  return {
+    backends: names.map((machine, i) => ({
+      ...{ address: `10.0.0.${i + 1}`, port: 8080, machine },
+      health: { check: "http", path: `/health/${mark}` },
+    })),
+    machines: names.map((name, i) => ({
+      ...{ name, mac: `24:0a:c4:00:00:0${i}`, idleMs: 600_000 },
+      sleep: { url: `http://10.0.0.${i + 1}/${"s".repeat(80)}`, header: `A: ${"h".repeat(80)}` },
+      wakeFor: Array.from({ length: 8 }, () => rule),
+    })),
   };
 }
 
@@ -75,18 +92,24 @@ async function boardWith(heapBytes: number, document: object) {
   return { board, clock, lines, put, pathOf };
 }
 
-test("with ever less memory a configuration of 12 KB is put in force, kept for the next start, or refused: the board goes on", async () => {
-  const outcomes = new Set<string>();
-  for (let heapBytes = KIND.heapBytes; heapBytes > 14_000; heapBytes -= 3_000) {
-    const { board, put, pathOf, lines } = await boardWith(heapBytes, SMALL);
-    const outcome = await put(OTHER);
-    outcomes.add(outcome);
-    expect([heapBytes, lines.filter(line => line.includes("abort"))]).toEqual([heapBytes, []]);
-    expect(await pathOf()).toBe(outcome === "in force" ? "q" : "p");
-    board.unplug();
-  }
-  expect([...outcomes].sort()).toEqual(["400", "503", "in force", "next start"]);
-});
+test.each([
+  { what: "backends and routes", document: OTHER },
+  { what: "machines", document: machinesOf("q") },
+])(
+  "with ever less memory a configuration of 12 KB with $what is put in force, kept for the next start, or refused: the board goes on",
+  async ({ document }) => {
+    const outcomes = new Set<string>();
+    for (let heapBytes = KIND.heapBytes; heapBytes > 14_000; heapBytes -= 3_000) {
+      const { board, put, pathOf, lines } = await boardWith(heapBytes, SMALL);
+      const outcome = await put(document);
+      outcomes.add(outcome);
+      expect([heapBytes, lines.filter(line => line.includes("abort"))]).toEqual([heapBytes, []]);
+      expect(await pathOf()).toBe(outcome === "in force" ? "q" : "p");
+      board.unplug();
+    }
+    expect([...outcomes].sort()).toEqual(["400", "503", "in force", "next start"]);
+  },
+);
 
 test("a large configuration that replaces a large one is refused while memory is short, and clients are not; after a small one and a restart it is put in force", async () => {
   const { board, clock, lines, put, pathOf } = await boardWith(KIND.heapBytes, SMALL);

@@ -1,4 +1,10 @@
-import { BACKENDS_MAX, type Config, ROUTES_MAX } from "../config/settings.ts";
+import {
+  BACKENDS_MAX,
+  type Config,
+  MACHINES_MAX,
+  ROUTES_MAX,
+  WAKE_RULES_MAX,
+} from "../config/settings.ts";
 import { MEMORY_RESERVE_BYTES } from "../net/memory-reserve.ts";
 import type { Platform } from "../platform.ts";
 
@@ -8,11 +14,14 @@ import type { Platform } from "../platform.ts";
 const READ_BYTES = 2_000;
 const READ_BACKEND_BYTES = 480;
 const READ_ROUTE_BYTES = 300;
+const READ_MACHINE_BYTES = 500;
+const READ_WAKE_RULE_BYTES = 300;
 
 /** Memory for a configuration in force: its pool, its groups, and what its sessions share. */
 const ACTIVE_BYTES = 3_000;
 const ACTIVE_BACKEND_BYTES = 750;
 const ACTIVE_ROUTE_BYTES = 1_050;
+const ACTIVE_MACHINE_BYTES = 600;
 
 /** With less than this free the board is about to refuse clients: a configuration takes no more then. */
 const FLOOR_BYTES = MEMORY_RESERVE_BYTES + 7_000;
@@ -28,22 +37,37 @@ const LINKS = 9;
 const LINK_SLOTS = 6;
 const STEP_BYTES = BUFFER_BYTES + LINKS * LINK_SLOTS * SLOT_BYTES;
 
+/** A document before it is checked. */
+interface Unchecked {
+  readonly backends?: unknown;
+  readonly routes?: unknown;
+  readonly machines?: unknown;
+}
+
 /** False if the board has no memory to check `document`. */
-export function canRead(platform: Platform, document: object): boolean {
-  const { backends, routes } = document as { backends?: unknown; routes?: unknown };
+export function canRead(platform: Platform, document: Unchecked): boolean {
+  const { backends, routes, machines } = document;
   return canTake(
     platform,
     READ_BYTES +
       READ_BACKEND_BYTES * lengthOf(backends, BACKENDS_MAX) +
-      READ_ROUTE_BYTES * lengthOf(routes, ROUTES_MAX),
+      READ_ROUTE_BYTES * lengthOf(routes, ROUTES_MAX) +
+      READ_MACHINE_BYTES * lengthOf(machines, MACHINES_MAX) +
+      READ_WAKE_RULE_BYTES * wakeRulesOf(machines),
   );
 }
 
 /** False if the board has no memory for `config` beside the configuration in force, whose sessions go on. */
-export function canActivate(platform: Platform, { backends, routes }: Config): boolean {
+export function canActivate(
+  platform: Platform,
+  { backends, routes, machines }: Pick<Config, "backends" | "routes" | "machines">,
+): boolean {
   return canTake(
     platform,
-    ACTIVE_BYTES + ACTIVE_BACKEND_BYTES * backends.length + ACTIVE_ROUTE_BYTES * routes.length,
+    ACTIVE_BYTES +
+      ACTIVE_BACKEND_BYTES * backends.length +
+      ACTIVE_ROUTE_BYTES * routes.length +
+      ACTIVE_MACHINE_BYTES * machines.length,
   );
 }
 
@@ -76,4 +100,14 @@ function canTake({ vitals }: Platform, bytes: number): boolean {
 
 function lengthOf(list: unknown, max: number): number {
   return Array.isArray(list) ? Math.min(list.length, max) : 0;
+}
+
+/** The number of rules about who may wake a machine. */
+function wakeRulesOf(machines: unknown): number {
+  let rules = 0;
+  for (let i = 0; i < lengthOf(machines, MACHINES_MAX); i++) {
+    const machine = (machines as readonly unknown[])[i] as { readonly wakeFor?: unknown } | null;
+    rules += lengthOf(machine?.wakeFor, WAKE_RULES_MAX);
+  }
+  return rules;
 }

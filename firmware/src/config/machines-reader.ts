@@ -125,6 +125,7 @@ function readRules(check: DocumentReader, path: string, value: unknown): readonl
   return check.list({ path, value }, undefined, 0, WAKE_RULES_MAX, rule => readRule(check, rule));
 }
 
+/** Returns the value itself: a rule has no defaults, and the document stays in memory. */
 function readRule(check: DocumentReader, rule: Key): WakeRule {
   /** A list of texts, if the rule has it. */
   const texts = (form: () => RegExp, wanted: string) => (k: Key) =>
@@ -133,7 +134,7 @@ function readRule(check: DocumentReader, rule: Key): WakeRule {
         check.text(item, undefined, form, wanted),
       ),
     );
-  return check.object<WakeRule>(rule, {
+  check.object<WakeRule>(rule, {
     protocol: k => check.optional(k, () => check.word<WakeProtocol>(k, "http", WAKE_PROTOCOLS)),
     host: k => check.optional(k, () => check.text(k, undefined, host, HOST_WANTED)),
     path: k => check.optional(k, () => check.text(k, undefined, pathForm, PATH_WANTED)),
@@ -145,6 +146,7 @@ function readRule(check: DocumentReader, rule: Key): WakeRule {
         check.text(k, undefined, () => /^[ -~]{1,64}$/, "1 to 64 printable ASCII characters"),
       ),
   });
+  return rule.value as WakeRule;
 }
 
 function readSleep(check: DocumentReader, path: string, value: unknown): SleepRequest {

@@ -6,7 +6,7 @@ import type { Platform } from "../platform.ts";
 import type { Group } from "../pool/group.ts";
 import type { IdleConnections } from "../pool/idle-connections.ts";
 import type { Pool } from "../pool/pool.ts";
-import { type WakeClient, WakeRules } from "./wake-rules.ts";
+import { mayWake, type WakeClient } from "./wake-rules.ts";
 import { Waking } from "./waking.ts";
 
 /** The parts of a configuration that work with machines. */
@@ -28,14 +28,11 @@ export class Machines implements MachineKeeper {
   readonly list: readonly Machine[];
   #parts: MachinesParts;
   #waking: Waking;
-  /** Who may wake each machine; `undefined`: every client. */
-  #rules: readonly (WakeRules | undefined)[];
 
   constructor(parts: MachinesParts, machines: readonly Machine[]) {
     const { platform, report, holdMs } = parts;
     this.#parts = parts;
     this.list = machines;
-    this.#rules = machines.map(({ settings: { wakeFor } }) => wakeFor && new WakeRules(wakeFor));
     const failed = (machine: Machine) => this.#change(machine, "failed", "not-ready");
     this.#waking = new Waking({ platform, report, machines, holdMs, failed });
     for (const machine of machines) machine.keeper = this;
@@ -72,7 +69,7 @@ export class Machines implements MachineKeeper {
       if (machine === undefined || machine.keeper === undefined || machine.state === "awake")
         continue;
       if (state !== "ready" || weight === 0 || (tried & (1 << index)) !== 0) continue;
-      if (machine.pauseMs(nowMs) > 0 || !this.#mayWake(machine, client)) continue;
+      if (machine.pauseMs(nowMs) > 0 || !isAllowed(machine, client)) continue;
       if (machine.state === "waking") return machine;
       // One that has failed comes last.
       if (best === undefined || (best.state === "failed" && machine.state === "asleep"))
@@ -143,10 +140,6 @@ export class Machines implements MachineKeeper {
     return this.#parts.platform.clock.now();
   }
 
-  #mayWake(machine: Machine, client: WakeClient): boolean {
-    return this.#rules[this.list.indexOf(machine)]?.mayWake(client) ?? true;
-  }
-
   #change(machine: Machine, state: Machine["state"], why: MachineReason, id?: number): void {
     const nowMs = this.#now();
     const ms = Math.round(nowMs - machine.sinceMs);
@@ -156,4 +149,8 @@ export class Machines implements MachineKeeper {
     this.#parts.report({ level, on: "machine", what: state, name, why, ms, id });
     machine.change(state, why, nowMs);
   }
+}
+
+function isAllowed({ settings: { wakeFor } }: Machine, client: WakeClient): boolean {
+  return wakeFor === undefined || mayWake(wakeFor, client);
 }

@@ -1,16 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { readConfig } from "../config/config.ts";
 import { ascii } from "../text/ascii.ts";
-import { type WakeClient, WakeRules } from "./wake-rules.ts";
+import { mayWake as mayWakeBy, type WakeClient } from "./wake-rules.ts";
 
 /** The rules as a document has them. */
-function rulesOf(wakeFor: readonly object[]): WakeRules {
+function rulesOf(wakeFor: readonly object[]): { mayWake(client: WakeClient): boolean } {
   const outcome = readConfig({
     backends: [{ address: "10.0.0.1", port: 80, machine: "nas" }],
     machines: [{ name: "nas", mac: "24:0a:c4:00:00:01", wakeFor }],
   });
   if ("complaints" in outcome) throw new Error(outcome.complaints.join("\n"));
-  return new WakeRules(outcome.config.machines[0].wakeFor!);
+  const rules = outcome.config.machines[0].wakeFor!;
+  return { mayWake: client => mayWakeBy(rules, client) };
 }
 
 /** True if a request may wake a machine with this one rule. */

@@ -1,12 +1,6 @@
 import type { WakeProtocol, WakeRule } from "../config/settings.ts";
 import { comparedPath, normalPath, ROUTE_PATH_MAX } from "../http1/path.ts";
-import {
-  type RoutePattern,
-  type Routes,
-  rankOfServerName,
-  route,
-  routesOf,
-} from "../http1/route.ts";
+import { rankOfServerName, route, routesOf } from "../http1/route.ts";
 import { trustedBy } from "../net/address.ts";
 import { PERCENT } from "../net/ascii-codes.ts";
 import { ascii } from "../text/ascii.ts";
@@ -29,77 +23,43 @@ export interface WakeClient {
   firstBytes?(): Uint8Array;
 }
 
-/** A rule in the form that clients are compared with. */
-interface Pattern {
-  readonly protocol: WakeProtocol | undefined;
-  readonly requests: Routes<RoutePattern> | undefined;
-  readonly methods: readonly string[] | undefined;
-  /** In lower case. */
-  readonly serverNames: readonly string[] | undefined;
-  readonly isOfNetwork: ((address: string) => boolean) | undefined;
-  readonly firstBytes: Uint8Array | undefined;
+/**
+ * True if the client matches a rule of `wakeFor`: all keys of it. Nothing is prepared and kept: rules are compared only with clients that find no backend
+ * awake, and would take more memory than all else of a machine.
+ */
+export function mayWake(rules: readonly WakeRule[], client: WakeClient): boolean {
+  return rules.some(rule => matches(rule, client));
 }
 
-/** The key `wakeFor` of a machine. */
-export class WakeRules {
-  private readonly patterns: readonly Pattern[];
-
-  constructor(rules: readonly WakeRule[]) {
-    this.patterns = rules.map(patternOf);
-  }
-
-  /** True if the client matches a rule: all keys of it. */
-  mayWake(client: WakeClient): boolean {
-    return this.patterns.some(pattern => matches(pattern, client));
-  }
-}
-
-function patternOf({ protocol, host, path, methods, sni, clients, firstLine }: WakeRule): Pattern {
-  let only = protocol;
-  if (host !== undefined || path !== undefined || methods !== undefined) only = "http";
-  if (sni !== undefined) only = "tls";
-  if (firstLine !== undefined) only = "raw";
-  const hasPlace = host !== undefined || path !== undefined;
-  const place = { host: host?.toLowerCase(), path: path ?? "/", change: undefined };
-  return {
-    protocol: only,
-    requests: hasPlace ? routesOf([place]) : undefined,
-    methods,
-    serverNames: sni?.map(name => name.toLowerCase()),
-    isOfNetwork: clients && trustedBy(clients),
-    firstBytes: firstLine === undefined ? undefined : ascii(firstLine),
-  };
-}
-
-function matches(pattern: Pattern, client: WakeClient): boolean {
-  const { protocol, requests, methods, serverNames, isOfNetwork, firstBytes } = pattern;
+function matches(rule: WakeRule, client: WakeClient): boolean {
+  const { protocol, sni, clients, firstLine } = rule;
   if (protocol !== undefined && protocol !== client.protocol) return false;
-  if (isOfNetwork?.(client.address) === false) return false;
-  if (methods !== undefined && !methods.includes(client.method ?? "")) return false;
-  if (requests !== undefined && !isFor(requests, client)) return false;
-  const { serverName = "" } = client;
-  if (serverNames?.some(name => rankOfServerName(name, serverName) >= 0) === false) return false;
-  return firstBytes === undefined || beginsWith(client.firstBytes?.(), firstBytes);
-}
-
-function beginsWith(bytes: Uint8Array | undefined, wanted: Uint8Array): boolean {
-  if (bytes === undefined || bytes.byteLength < wanted.byteLength) return false;
-  return wanted.every((byte, at) => bytes[at] === byte);
+  if (clients !== undefined && !trustedBy(clients)(client.address)) return false;
+  return (
+    isForRequest(rule, client) &&
+    (sni === undefined || isForName(sni, client)) &&
+    (firstLine === undefined || beginsWith(client.firstBytes?.(), firstLine))
+  );
 }
 
 /**
- * True if the request matches as it would match a route: with its path in normal form, however a server reads it. A path that servers read in
- * different ways wakes no machine.
+ * True if the rule is not for requests alone, or the request matches as it would match a route: with its path in normal form, however a server reads it. A
+ * path that servers read in different ways wakes no machine.
  */
-function isFor(requests: Routes<RoutePattern>, { host = "", path = "/" }: WakeClient): boolean {
-  if (!requests.comparePaths) return route(requests, host, "/") !== undefined;
-  const bytes = ascii(path);
+function isForRequest({ host, path, methods }: WakeRule, client: WakeClient): boolean {
+  if (host === undefined && path === undefined && methods === undefined) return true;
+  if (client.protocol !== "http") return false;
+  if (methods !== undefined && !methods.includes(client.method ?? "")) return false;
+  const routes = routesOf([{ host: host?.toLowerCase(), path: path ?? "/", change: undefined }]);
+  const { host: asked = "", path: target = "/" } = client;
+  if (!routes.comparePaths) return route(routes, asked, "/") !== undefined;
+  const bytes = ascii(target);
   const normal = normalPath(bytes, 0, wholeEnd(bytes));
   const loose = normal && normalPath(normal, 0, normal.byteLength, true);
   return (
     loose !== undefined &&
-    route(requests, host, comparedPath(normal!)) !== undefined &&
-    route(requests, host, comparedPath(loose)) !== undefined
+    route(routes, asked, comparedPath(normal!)) !== undefined &&
+    route(routes, asked, comparedPath(loose)) !== undefined
   );
 }
 
@@ -109,4 +69,15 @@ function wholeEnd(path: Uint8Array): number {
   if (end <= ROUTE_PATH_MAX) return end;
   const percent = path.lastIndexOf(PERCENT);
   return percent >= 0 && percent > end - 3 ? percent : end;
+}
+
+function isForName(sni: readonly string[], { protocol, serverName = "" }: WakeClient): boolean {
+  if (protocol !== "tls") return false;
+  return sni.some(name => rankOfServerName(name.toLowerCase(), serverName) >= 0);
+}
+
+function beginsWith(bytes: Uint8Array | undefined, text: string): boolean {
+  if (bytes === undefined || bytes.byteLength < text.length) return false;
+  for (let at = 0; at < text.length; at++) if (bytes[at] !== text.charCodeAt(at)) return false;
+  return true;
 }
