@@ -49,7 +49,7 @@ export class AdminConnection implements EndpointOwner, Timed {
   readonly #sinceMs: number;
   /** The board's port: the admin port, or the previous one during a trial. */
   #port: number;
-  #request = new RequestReader(HEAD_LIMITS, BODY_BYTES_MAX, () => this.#bodyParser());
+  #request = new RequestReader(HEAD_LIMITS, BODY_BYTES_MAX, () => this.bodyParser());
   /** `undefined` while the request is read. */
   #reply: ReplyWriter | undefined;
   /** The answer to a wrong token, while it is delayed. */
@@ -62,7 +62,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     this.#port = port;
     this.#client = new Endpoint(context.runtime.parts.platform, { from: accepted }, this);
     this.address = this.#client.address().address;
-    this.#sinceMs = this.#nowMs;
+    this.#sinceMs = this.nowMs;
     context.deadlines.setDeadline(this, TIMEOUT_MS);
   }
 
@@ -77,10 +77,10 @@ export class AdminConnection implements EndpointOwner, Timed {
   }
 
   get ageMs(): number {
-    return this.#nowMs - this.#sinceMs;
+    return this.nowMs - this.#sinceMs;
   }
 
-  get #nowMs(): number {
+  private get nowMs(): number {
     return this.#context.runtime.parts.platform.clock.now();
   }
 
@@ -102,15 +102,15 @@ export class AdminConnection implements EndpointOwner, Timed {
       return;
     }
     if (this.#reply !== undefined) {
-      this.#send(this.#reply);
+      this.send(this.#reply);
       return;
     }
     // Called from here, not from where the last byte was read: an answer needs much stack.
     const progress = this.#request.read(this.#client, this.#context.scratch);
-    if (progress === "complete") this.#respond();
-    else if (progress !== "waiting") this.#answer(unreadable(progress));
+    if (progress === "complete") this.respond();
+    else if (progress !== "waiting") this.answer(unreadable(progress));
     else if (this.#client.writeClosed) this.end();
-    else if (this.#client.ended) this.#answer(unreadable(400));
+    else if (this.#client.ended) this.answer(unreadable(400));
   }
 
   failed(exception: unknown): void {
@@ -124,27 +124,27 @@ export class AdminConnection implements EndpointOwner, Timed {
     if (late !== undefined) {
       this.#delayedAnswer = undefined;
       this.#context.delayed = undefined;
-      this.#answer(late);
+      this.answer(late);
       return;
     }
-    if (this.#reply === undefined && this.#request.head.length > 0) this.#answer(unreadable(408));
+    if (this.#reply === undefined && this.#request.head.length > 0) this.answer(unreadable(408));
     else this.end();
   }
 
-  #respond(): void {
+  private respond(): void {
     this.#context.requested(this);
     const { runtime } = this.#context;
     const { head, target } = this.#request;
     const { method } = head;
     if (target === undefined) {
-      this.#answer(unreadable(400));
+      this.answer(unreadable(400));
       return;
     }
     const mark = target.indexOf("?");
     const path = mark < 0 ? target : target.slice(0, mark);
     const query = mark < 0 ? "" : target.slice(mark + 1);
     const field = (name: string) => head.lookup(name);
-    const body = () => this.#takeBody();
+    const body = () => this.takeBody();
     const answer = respond(runtime, { method, path, query, port: this.#port, field, body });
     const { status } = answer;
     if (status === 401 || status === 403) {
@@ -152,12 +152,12 @@ export class AdminConnection implements EndpointOwner, Timed {
       const client = this.address;
       runtime.parts.report({ level: "W", on: "admin", what: "refused", client, request, status });
     }
-    if (status === 401 && field("authorization") !== undefined) this.#delay(answer);
-    else this.#answer(answer);
+    if (status === 401 && field("authorization") !== undefined) this.delay(answer);
+    else this.answer(answer);
   }
 
   /** The body of a change is read as it arrives, if it may change anything; no other body is of use. */
-  #bodyParser(): JsonParser | undefined {
+  private bodyParser(): JsonParser | undefined {
     const { head } = this.#request;
     const { runtime } = this.#context;
     const field = (name: string) => head.lookup(name);
@@ -166,7 +166,7 @@ export class AdminConnection implements EndpointOwner, Timed {
   }
 
   /** Returns the parsed body, and releases it. */
-  #takeBody(): Parsed | "no memory" {
+  private takeBody(): Parsed | "no memory" {
     const parser = this.#request.body;
     this.#request.body = undefined;
     if (parser?.lacksMemory) return "no memory";
@@ -174,11 +174,11 @@ export class AdminConnection implements EndpointOwner, Timed {
   }
 
   /** The answer to a wrong token is delayed, on at most one connection at a time; a right token is never delayed. */
-  #delay(answer: AdminAnswer): void {
+  private delay(answer: AdminAnswer): void {
     const { deadlines, delayed } = this.#context;
     if (delayed !== undefined) {
       const fields = [`Retry-After: ${WRONG_TOKEN_MS / 1000}`];
-      this.#answer({ ...error(429, "another wrong token is being answered; try again"), fields });
+      this.answer({ ...error(429, "another wrong token is being answered; try again"), fields });
       return;
     }
     this.#context.delayed = this;
@@ -186,7 +186,7 @@ export class AdminConnection implements EndpointOwner, Timed {
     deadlines.setDeadline(this, WRONG_TOKEN_MS);
   }
 
-  #answer({ status, type, body, fields = [] }: AdminAnswer): void {
+  private answer({ status, type, body, fields = [] }: AdminAnswer): void {
     const whole = typeof body === "string";
     const bytes = whole ? body.length : body.bytes;
     const { head } = this.#request;
@@ -204,11 +204,11 @@ export class AdminConnection implements EndpointOwner, Timed {
     else if (whole) this.#reply = new ReplyWriter(text + body);
     else this.#reply = new ReplyWriter(text, body.pieces, chunked);
     this.#context.deadlines.setDeadline(this, TIMEOUT_MS);
-    this.#send(this.#reply);
+    this.send(this.#reply);
   }
 
   /** Sends as much as there is room for; closes when all of it is delivered. */
-  #send(reply: ReplyWriter): void {
+  private send(reply: ReplyWriter): void {
     const client = this.#client;
     const { scratch, deadlines } = this.#context;
     client.discard(scratch); // a close with unread bytes would reset the connection

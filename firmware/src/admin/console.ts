@@ -97,7 +97,7 @@ export class Console {
     this.#report = report;
     if (platform.Serial === undefined) return;
     log.printTo(undefined);
-    this.#timer = platform.clock.after(OPEN_MS, () => this.#open());
+    this.#timer = platform.clock.after(OPEN_MS, () => this.open());
   }
 
   stop(): void {
@@ -121,10 +121,10 @@ export class Console {
     });
   }
 
-  #open(): void {
+  private open(): void {
     const input = new Uint8Array(FIFO_BYTES);
-    const readable = (serial: SerialPort) => this.#readable(serial, input);
-    const writable = (bytes: number) => this.#writable(bytes);
+    const readable = (serial: SerialPort) => this.readable(serial, input);
+    const writable = (bytes: number) => this.writable(bytes);
     try {
       this.#serial = new this.#platform.Serial!({
         port: PORT,
@@ -144,30 +144,30 @@ export class Console {
       this.#report({ level: "W", on: "console", what: "no-port", error: String(error) });
       return;
     }
-    this.#log.onLine = () => this.#send();
+    this.#log.onLine = () => this.send();
   }
 
   // Sending
 
-  #writable(bytes: number): void {
+  private writable(bytes: number): void {
     this.#room = bytes;
     if (this.#isIdle) return;
     try {
-      if (bytes >= PIECE_BYTES) this.#send();
-      else this.#sendLater(); // something else has written meanwhile
+      if (bytes >= PIECE_BYTES) this.send();
+      else this.sendLater(); // something else has written meanwhile
     } catch (error) {
-      this.#sendLater();
-      this.#failed(error); // an exception that leaves a callback of the port reboots the chip
+      this.sendLater();
+      this.failed(error); // an exception that leaves a callback of the port reboots the chip
     }
   }
 
   /** Writes as much of what waits as the port takes now. */
-  #send(): void {
+  private send(): void {
     this.#isIdle = false;
     while (this.#room >= PIECE_BYTES) {
       const refused = this.#refused;
-      const count = refused || this.#fill();
-      if (count > 0 && !this.#write(count)) return;
+      const count = refused || this.fill();
+      if (count > 0 && !this.write(count)) return;
       const isLast = count < PIECE_BYTES && refused === 0 && !this.#isTerminal;
       if (count > 0 && !isLast) continue;
       this.#isIdle = true;
@@ -176,7 +176,7 @@ export class Console {
   }
 
   /** Writes the first bytes of the piece, which stays as it is where the port has no room. */
-  #write(count: number): boolean {
+  private write(count: number): boolean {
     const piece = this.#piece;
     if (count < PIECE_BYTES) piece.resize(count); // a view of so many bytes would take ten slots
     try {
@@ -185,54 +185,54 @@ export class Console {
       this.#refused = 0;
     } catch {
       this.#refused = count; // "output full"
-      this.#sendLater();
+      this.sendLater();
     }
     if (count < PIECE_BYTES) piece.resize(PIECE_BYTES);
     return this.#refused === 0;
   }
 
-  #sendLater(): void {
+  private sendLater(): void {
     this.#room = 0;
     this.#timer?.();
-    this.#timer = this.#platform.clock.after(RETRY_MS, () => this.#writable(PIECE_BYTES));
+    this.#timer = this.#platform.clock.after(RETRY_MS, () => this.writable(PIECE_BYTES));
   }
 
   /** Fills the piece with what is to be sent next. Returns the count of its bytes; 0 if nothing waits. */
-  #fill(): number {
+  private fill(): number {
     // Most of the time there is the log alone: one call fills the piece with its lines.
     if (!this.#isTerminal) return this.#log.read(this.#piece, 0, PIECE_BYTES, false);
     let end = 0;
-    for (let next = this.#next(0); next > end; next = this.#next(end)) end = next;
+    for (let next = this.next(0); next > end; next = this.next(end)) end = next;
     this.#isTerminal =
       this.#text !== "" || this.#answers.length > 0 || this.#line !== "" || this.#shown !== "";
     return end;
   }
 
   /** Puts bytes of one line, or of the typed text, into the piece from `at` on; returns where they end. */
-  #next(at: number): number {
+  private next(at: number): number {
     const log = this.#log;
     const room = PIECE_BYTES - at;
     if (room === 0) return at;
-    if (this.#text !== "") return this.#put(at);
+    if (this.#text !== "") return this.put(at);
     if (log.isMidLine) return at + log.read(this.#piece, at, room);
-    if (this.#isAnswersTurn && this.#answers.length > 0) return this.#putAnswer(at);
+    if (this.#isAnswersTurn && this.#answers.length > 0) return this.putAnswer(at);
     if (this.#shown !== "" && room <= ERASE_LINE.length) return at;
     const start = this.#shown === "" ? at : at + ERASE_LINE.length;
     const count = log.read(this.#piece, start, PIECE_BYTES - start);
     if (count > 0) {
       this.#isAnswersTurn = true;
-      if (start > at) this.#erase(at);
+      if (start > at) this.erase(at);
       return start + count;
     }
-    return this.#answers.length > 0 ? this.#putAnswer(at) : this.#putTyped(at);
+    return this.#answers.length > 0 ? this.putAnswer(at) : this.putTyped(at);
   }
 
-  #erase(at: number): void {
+  private erase(at: number): void {
     for (let i = 0; i < ERASE_LINE.length; i++) this.#bytes[at + i] = ERASE_LINE.charCodeAt(i);
     this.#shown = "";
   }
 
-  #put(at: number): number {
+  private put(at: number): number {
     const text = this.#text;
     const count = Math.min(text.length, PIECE_BYTES - at);
     for (let i = 0; i < count; i++) this.#bytes[at + i] = text.charCodeAt(i);
@@ -240,7 +240,7 @@ export class Console {
     return at + count;
   }
 
-  #putAnswer(at: number): number {
+  private putAnswer(at: number): number {
     const answer = utf8(this.#answers.shift()!);
     if (this.#answers.length === 0 && this.#ignored > 0) {
       this.#answers.push(`error ${this.#ignored} commands came too fast and were not executed`);
@@ -249,11 +249,11 @@ export class Console {
     this.#text = `${this.#shown === "" ? "" : ERASE_LINE}${answer}\r\n`;
     this.#shown = "";
     this.#isAnswersTurn = false;
-    return this.#put(at);
+    return this.put(at);
   }
 
   /** Shows what was typed or deleted since. Secrets are shown as asterisks. */
-  #putTyped(at: number): number {
+  private putTyped(at: number): number {
     if (this.#line === "" && this.#shown === "") return at;
     const [shown, wanted] = [this.#shown, maskSecrets(this.#line)];
     if (shown === "") this.#text = wanted.slice(-REDRAWN_MAX);
@@ -261,34 +261,34 @@ export class Console {
     else if (shown.startsWith(wanted)) this.#text = "\b \b".repeat(shown.length - wanted.length);
     else this.#text = ERASE_LINE + wanted.slice(-REDRAWN_MAX);
     this.#shown = wanted;
-    return this.#put(at);
+    return this.put(at);
   }
 
   // Receiving
 
-  #readable(serial: SerialPort, input: Uint8Array): void {
+  private readable(serial: SerialPort, input: Uint8Array): void {
     try {
       // Bytes that arrive during this callback cause no event of their own: the driver clears the interrupt after
       // it (serial.c of the SDK). So the FIFO is read until it is empty.
       for (let reads = 0; reads < READS_MAX; reads++) {
         const count = serial.read(input) ?? 0;
         if (count === 0) break;
-        for (let i = 0; i < count; i++) this.#type(input[i]);
+        for (let i = 0; i < count; i++) this.type(input[i]);
       }
       this.#isTerminal = true;
-      this.#send();
+      this.send();
     } catch (error) {
-      this.#failed(error);
+      this.failed(error);
     }
   }
 
-  #failed(error: unknown): void {
+  private failed(error: unknown): void {
     this.#report({ level: "E", on: "console", what: "exception", error: exceptionText(error) });
   }
 
-  #type(byte: number): void {
+  private type(byte: number): void {
     if (byte === CR || byte === LF) {
-      this.#enter();
+      this.enter();
     } else if (byte === BACKSPACE || byte === DELETE) {
       this.#line = this.#line.slice(0, -1);
     } else if (byte >= 32 && byte < 127) {
@@ -297,7 +297,7 @@ export class Console {
     }
   }
 
-  #enter(): void {
+  private enter(): void {
     const line = this.#line.trim();
     const tooLong = this.#tooLong;
     this.#line = "";
@@ -307,23 +307,23 @@ export class Console {
       this.#ignored++;
       return;
     }
-    this.#say(`> ${maskSecrets(line).slice(0, ECHO_MAX)}`);
+    this.say(`> ${maskSecrets(line).slice(0, ECHO_MAX)}`);
     if (tooLong) {
-      this.#say(`error a command has ${LINE_MAX} characters at most`);
+      this.say(`error a command has ${LINE_MAX} characters at most`);
       return;
     }
     try {
-      for (const answer of runCommand(this.#runtime, line)) this.#say(answer);
+      for (const answer of runCommand(this.#runtime, line)) this.say(answer);
     } catch (error) {
-      this.#failed(error);
-      this.#say("error this command has a bug: see the log");
+      this.failed(error);
+      this.say("error this command has a bug: see the log");
     }
   }
 
-  #say(line: string): void {
+  private say(line: string): void {
     this.#answers.push(line);
     this.#isTerminal = true;
-    this.#send();
+    this.send();
   }
 }
 

@@ -58,7 +58,7 @@ export class RunningConfig {
     this.#rolledBack = rolledBack;
     this.#failed = failed;
     this.#crashes = new CrashRecord(platform.clock, configStore);
-    this.#suspend();
+    this.suspend();
     restoreStates(proxy, store);
     if (previous === undefined) return;
     const savedAs = hasSameJson(document, builtIn) ? "built-in" : "flash";
@@ -69,7 +69,7 @@ export class RunningConfig {
       suspended: previous.suspended === true,
     };
     const before = { active, adminPort, network, served: true };
-    this.#beginTrial(new Trial(parts, before, savedAs));
+    this.beginTrial(new Trial(parts, before, savedAs));
   }
 
   /** Called when the board ends in an orderly way. */
@@ -134,7 +134,7 @@ export class RunningConfig {
     proxy.ready();
     configStore?.portsOpened();
     this.#crashes.inForce(this.source);
-    this.#startTimer();
+    this.startTimer();
   }
 
   /**
@@ -144,8 +144,8 @@ export class RunningConfig {
   configure({ document, config }: Configuration, savedAs: Trial["savedAs"] = "flash"): Outcome {
     const { listeners, proxy } = this.#parts;
     const ports = portsOf(config);
-    const lack = this.#lack(config);
-    if (lack !== undefined) return this.#acceptForNextStart(document, lack);
+    const lack = this.lack(config);
+    if (lack !== undefined) return this.acceptForNextStart(document, lack);
     const { adminPort, network } = proxy.config;
     const error = openAll(listeners, ports, adminPort);
     if (error !== undefined) return unchanged(`listeners: ${error}`);
@@ -157,13 +157,13 @@ export class RunningConfig {
       running?.confirmed === true &&
       adminPort === config.adminPort &&
       isSameAddressing(network, config.network);
-    this.#use({ document, source: "trial" }, config);
+    this.use({ document, source: "trial" }, config);
     listeners.closeAllBut([...ports, before.adminPort]);
     running?.stop();
-    this.#beginTrial(trial);
-    this.#startTimer();
+    this.beginTrial(trial);
+    this.startTimer();
     return {
-      done: `in force; it is saved after a trial of ${trial.durationMs / 1000} s${trial.condition}${this.#dropNext()}`,
+      done: `in force; it is saved after a trial of ${trial.durationMs / 1000} s${trial.condition}${this.dropNext()}`,
     };
   }
 
@@ -180,8 +180,8 @@ export class RunningConfig {
     const ports = portsOf(config);
     const error = openAll(listeners, ports);
     if (error !== undefined) return unchanged(`listeners: ${error}`);
-    this.#endTrial();
-    this.#use({ document, source: "until-reset" }, config);
+    this.endTrial();
+    this.use({ document, source: "until-reset" }, config);
     listeners.closeAllBut(ports);
     return { done: "in force until the next reset" };
   }
@@ -191,11 +191,11 @@ export class RunningConfig {
     const trial = this.#trial;
     if (trial === undefined) return refusal("undo: no configuration is on trial");
     const outcome = readConfig(trial.before.active.document);
-    if ("config" in outcome && this.#lack(outcome.config) !== undefined) {
-      trial.endAfter(RESTART_MS, () => this.#rollBack(trial, "undone"));
+    if ("config" in outcome && this.lack(outcome.config) !== undefined) {
+      trial.endAfter(RESTART_MS, () => this.rollBack(trial, "undone"));
       return { done: "the board restarts with the previous configuration" };
     }
-    this.#rollBack(trial, "undone");
+    this.rollBack(trial, "undone");
     return { done: "the previous configuration is in force again" };
   }
 
@@ -209,18 +209,18 @@ export class RunningConfig {
     this.#trial?.countException();
   }
 
-  #use(active: ActiveDocument, config: Config): void {
+  private use(active: ActiveDocument, config: Config): void {
     const { platform, proxy, name, time } = this.#parts;
     proxy.reconfigure(config);
     platform.link.configure?.(config.network);
     name.update();
     time.update();
     this.#active = active;
-    this.#suspend();
+    this.suspend();
     this.#crashes.inForce(active.source);
   }
 
-  #suspend(): void {
+  private suspend(): void {
     const { proxy, report } = this.#parts;
     const { suspended } = this;
     if (proxy.admission.suspended === suspended) return;
@@ -230,14 +230,14 @@ export class RunningConfig {
   }
 
   /** Why `config` cannot be in force before the next start; `undefined` if it can. */
-  #lack(config: Config): string | undefined {
+  private lack(config: Config): string | undefined {
     const { listeners, platform } = this.#parts;
     const ports = portsOf(config);
     if (!listeners.fits(ports)) return `listeners: ${noSocketFor(listeners, ports)}`;
     return canActivate(platform, config) ? undefined : NO_MEMORY;
   }
 
-  #acceptForNextStart(document: object, lack: string): Outcome {
+  private acceptForNextStart(document: object, lack: string): Outcome {
     const { configStore, report } = this.#parts;
     if (configStore === undefined) return unchanged(`${lack}, and this machine has no storage`);
     const error = configStore.saveNext(document);
@@ -248,7 +248,7 @@ export class RunningConfig {
   }
 
   /** Drops the document for the next start, if there is one; returns the outcome's text about it. */
-  #dropNext(): string {
+  private dropNext(): string {
     if (this.#next === undefined) return "";
     const error = this.#parts.configStore?.saveNext(undefined);
     if (error !== undefined) return `; flash keeps the one for the next start: ${error}`;
@@ -257,23 +257,23 @@ export class RunningConfig {
   }
 
   /** Puts the document in force on trial; the timer starts when the network is up. */
-  #beginTrial(trial: Trial): void {
+  private beginTrial(trial: Trial): void {
     const { configStore, report } = this.#parts;
     this.#trial = trial;
     configStore?.trialBegan();
     report({ level: "I", on: "config", what: "trial", ms: trial.durationMs });
   }
 
-  #startTimer(): void {
+  private startTimer(): void {
     const trial = this.#trial;
     trial?.endAfter(trial.durationMs, () => {
       const why = trial.failure;
-      if (why === undefined) this.#save(trial);
-      else this.#rollBack(trial, why);
+      if (why === undefined) this.save(trial);
+      else this.rollBack(trial, why);
     });
   }
 
-  #endTrial(): void {
+  private endTrial(): void {
     if (this.#trial === undefined) return;
     this.#trial.stop();
     this.#trial = undefined;
@@ -281,7 +281,7 @@ export class RunningConfig {
   }
 
   /** Ends a trial that the document in force has passed. */
-  #save({ savedAs }: Trial): void {
+  private save({ savedAs }: Trial): void {
     const { listeners, proxy, store, configStore, report } = this.#parts;
     const { document } = this.#active;
     const error = savedAs === "flash" ? configStore?.save(document) : configStore?.forget();
@@ -290,7 +290,7 @@ export class RunningConfig {
     this.#rolledBack = undefined;
     if (saved) this.#failed = undefined;
     this.#crashes.inForce(this.source);
-    this.#endTrial();
+    this.endTrial();
     if (error === undefined) report({ level: "I", on: "config", what: "saved" });
     else report({ level: "W", on: "config", what: "save-failed", error });
     saveStates(proxy, store, this.source); // backends may have other names now
@@ -301,16 +301,16 @@ export class RunningConfig {
    * Puts the previous document in force; if its ports cannot be opened, or memory is short, the board restarts with it,
    * which only a document that waited for its start, or a large one, can need.
    */
-  #rollBack({ before }: Trial, why: string): void {
+  private rollBack({ before }: Trial, why: string): void {
     const { listeners, platform, proxy, configStore, report, store } = this.#parts;
-    this.#endTrial();
+    this.endTrial();
     this.#rolledBack = why;
     const outcome = readConfig(before.active.document);
     if ("complaints" in outcome) throw new Error(outcome.complaints[0]); // it was in force
     const { config } = outcome;
     const error = canActivate(platform, config) ? openAll(listeners, portsOf(config)) : NO_MEMORY;
     if (error === undefined) {
-      this.#use(before.active, config);
+      this.use(before.active, config);
       restoreStates(proxy, store); // also of backends that were absent from the other document
       listeners.closeAllBut(portsOf(config));
     } else {

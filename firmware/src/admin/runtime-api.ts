@@ -146,14 +146,14 @@ export class RuntimeApi {
     if (!canRead(this.parts.platform, given)) return refusal(NO_MEMORY);
     const outcome = readConfig(withSecrets(given, this.running.document));
     if ("complaints" in outcome) return outcome;
-    if (!persist) return this.#noted(this.running.configureUntilReset(outcome), outcome.config);
+    if (!persist) return this.noted(this.running.configureUntilReset(outcome), outcome.config);
     const bytes = jsonLength(outcome.document);
     const max = documentBytesMax(this.parts.platform.vitals.storageBytes);
     if (bytes > max) {
       const why = max < DOCUMENT_BYTES_MAX ? EARLIER_PARTITION : "";
       return refusal(`configuration: is ${bytes} bytes long; ${max} at most fit into flash${why}`);
     }
-    return this.#noted(this.running.configure(outcome), outcome.config);
+    return this.noted(this.running.configure(outcome), outcome.config);
   }
 
   /** Puts the document that was rolled back in force again, on trial. */
@@ -226,7 +226,7 @@ export class RuntimeApi {
   }
 
   /** Adds to the outcome of a change that the board cannot have as many sessions as `config` wants. */
-  #noted(outcome: Outcome, config: Config): Outcome {
+  private noted(outcome: Outcome, config: Config): Outcome {
     const { sessionsMax } = budget(this.parts.platform.connectionsMax, config);
     if (!("done" in outcome) || (config.sessionsMax ?? 0) <= sessionsMax) return outcome;
     return {

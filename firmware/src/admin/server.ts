@@ -52,11 +52,11 @@ export class AdminServer {
       return;
     }
     const full = this.#connections.length >= ADMIN_CONNECTIONS_MAX;
-    const victim = full ? this.#victim(connection.address) : undefined;
+    const victim = full ? this.victim(connection.address) : undefined;
     this.#connections.push(connection);
     if (!full) return;
     const { isSilent, address } = victim ?? connection;
-    if (isSilent) this.#remember(address);
+    if (isSilent) this.remember(address);
     (victim ?? connection).end();
   }
 
@@ -65,7 +65,7 @@ export class AdminServer {
    * is only just open may still send its request. An address whose connections were closed without a request does not
    * replace a connection of another address that has sent one.
    */
-  #victim(address: string): AdminConnection | undefined {
+  private victim(address: string): AdminConnection | undefined {
     const all = this.#connections;
     const [oldest] = all;
     const silent = all.filter(other => other.isSilent);
@@ -83,7 +83,7 @@ export class AdminServer {
     );
   }
 
-  #remember(address: string): void {
+  private remember(address: string): void {
     const others = this.#silent.filter(other => other !== address);
     this.#silent = [...others, address].slice(-SILENT_ADDRESSES_MAX);
   }

@@ -43,7 +43,7 @@ export class Token {
   }
 
   stop(): void {
-    this.#endTrial();
+    this.endTrial();
   }
 
   /** The valid token; `undefined` if none is set. */
@@ -54,7 +54,7 @@ export class Token {
   /** Replaces the token until the next reset; nothing is saved. */
   setTemporary(token: string): Outcome {
     if (!isToken(token)) return NO_TOKEN;
-    this.#endTrial();
+    this.endTrial();
     this.#temporary = token;
     return { done: "the token is valid until the next reset, and not saved" };
   }
@@ -69,12 +69,12 @@ export class Token {
       return { done: "the token is on trial already" };
     }
     if (token === value || value === undefined || proxy.config.adminPort === 0) {
-      const error = this.#save(store, token);
+      const error = this.save(store, token);
       return error === undefined
         ? { done: "the token is set" }
         : refusal(`token: writing to flash failed: ${error}`);
     }
-    this.#endTrial();
+    this.endTrial();
     const cancel = platform.clock.after(TRIAL_MS, () => {
       this.#trial = undefined;
       report({ level: "W", on: "admin", what: "token-rolled-back", why: "unconfirmed" });
@@ -90,14 +90,14 @@ export class Token {
   confirm(): void {
     if (this.#trial === undefined) return;
     const { report, store } = this.#parts;
-    const why = this.#save(store!, this.#trial.token);
+    const why = this.save(store!, this.#trial.token);
     if (why === undefined) report({ level: "I", on: "admin", what: "token-saved" });
     else report({ level: "W", on: "admin", what: "token-rolled-back", why });
   }
 
   /** Saves a token and ends a trial. Returns an error if flash failed. */
-  #save(store: TextStore, token: string): string | undefined {
-    this.#endTrial();
+  private save(store: TextStore, token: string): string | undefined {
+    this.endTrial();
     const error = store.write(TOKEN_KEY, token);
     if (error !== undefined) return error;
     this.#saved = token;
@@ -105,7 +105,7 @@ export class Token {
     return undefined;
   }
 
-  #endTrial(): void {
+  private endTrial(): void {
     this.#trial?.cancel();
     this.#trial = undefined;
   }

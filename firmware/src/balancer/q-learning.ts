@@ -69,7 +69,7 @@ export class QLearning implements Strategy {
     const chance = this.#random();
     if (chance < EXPLORED_SHARE) {
       const chosen = candidates[Math.floor(this.#random() * candidates.length)];
-      return this.#picked(chosen, EXPLORER, nowMs);
+      return this.picked(chosen, EXPLORER, nowMs);
     }
     const follower = chance < EXPLORED_SHARE + FOLLOWER_SHARE;
     if (follower !== (this.leader === "learner")) {
@@ -82,9 +82,9 @@ export class QLearning implements Strategy {
         best = candidates[at];
       }
       // The first request to a backend is exploration and must not count against the learner.
-      if (best) return this.#picked(best, leastMs === 0 ? EXPLORER : LEARNER, nowMs);
+      if (best) return this.picked(best, leastMs === 0 ? EXPLORER : LEARNER, nowMs);
     }
-    return this.#picked(this.#twoChoices.pick(candidates), TWO_CHOICES, nowMs);
+    return this.picked(this.#twoChoices.pick(candidates), TWO_CHOICES, nowMs);
   }
 
   answered(backend: Backend, ms: number, nowMs: number): void {
@@ -93,7 +93,7 @@ export class QLearning implements Strategy {
     const tookMs = Math.max(ms, CLOCK_STEP_MS); // 0 would stay 0 at any load
     const place = backend.index * STATES + Math.floor(note / POLICIES);
     const known = this.#answerMs[place];
-    const kept = known < 0 ? 0 : Math.min(1 - LEARNING_RATE, this.#kept(place, nowMs));
+    const kept = known < 0 ? 0 : Math.min(1 - LEARNING_RATE, this.kept(place, nowMs));
     this.#answerMs[place] = known * kept + tookMs * (1 - kept);
     this.#atMs[place] = nowMs;
     const policy = note % POLICIES;
@@ -116,16 +116,16 @@ export class QLearning implements Strategy {
     }
     if (near === STATES) return backend.counters.sessions === 0 ? 0 : Number.POSITIVE_INFINITY;
     const place = first + near;
-    return this.#answerMs[place] * this.#kept(place, nowMs) * 2 ** (wanted - near);
+    return this.#answerMs[place] * this.kept(place, nowMs) * 2 ** (wanted - near);
   }
 
-  #picked(chosen: Backend | undefined, policy: number, nowMs: number): Backend | undefined {
+  private picked(chosen: Backend | undefined, policy: number, nowMs: number): Backend | undefined {
     if (chosen) this.#inFlight.add(chosen.index, stateOf(chosen) * POLICIES + policy, nowMs);
     return chosen;
   }
 
   /** The decay of an estimate, from 1 down to 0. */
-  #kept(place: number, nowMs: number): number {
+  private kept(place: number, nowMs: number): number {
     return Math.exp((this.#atMs[place] - nowMs) / DECAY_MS);
   }
 }

@@ -58,14 +58,14 @@ export class HealthChecks {
         : context.platform.clock.now() + (FAST_INTERVAL_MS * index) / count,
       downIntervalMs: 0,
     }));
-    for (const machine of pool.machines ?? []) if (machine.checked) this.#setDue(machine);
+    for (const machine of pool.machines ?? []) if (machine.checked) this.setDue(machine);
     for (const backend of pool.backends) {
       if (backend.isUnresolved) {
         // The first failure of a name is reported alone: it may have been in a previous configuration.
         if (backend.host!.failures > 0) this.unresolved(backend);
       } else if (backend.settings.health.check === "none") {
         // A backend of a previous configuration may be down.
-        this.#reportChange(backend, backend.health.checksEnded(this.#now()));
+        this.reportChange(backend, backend.health.checksEnded(this.now()));
       }
     }
   }
@@ -82,22 +82,22 @@ export class HealthChecks {
     this.#alarm?.();
     this.#alarm = undefined;
     this.#probe?.cancel();
-    this.#probeEnded();
+    this.probeEnded();
   }
 
   /** The host name of a backend has its first addresses: it is checked at once. */
   resolved(backend: Backend): void {
     const due = this.#due[backend.index];
-    const nowMs = this.#now();
+    const nowMs = this.now();
     const isChecked = backend.settings.health.check !== "none";
-    this.#reportChange(backend, backend.health.resolved(isChecked, nowMs));
+    this.reportChange(backend, backend.health.resolved(isChecked, nowMs));
     due.atMs = nowMs;
     this.schedule();
   }
 
   /** The host name of a backend cannot be resolved, and never was. */
   unresolved(backend: Backend): void {
-    this.#reportChange(backend, backend.health.unresolved(this.#now()));
+    this.reportChange(backend, backend.health.unresolved(this.now()));
   }
 
   /** A machine has changed its state: when its backends are checked depends on that. */
@@ -105,21 +105,21 @@ export class HealthChecks {
     // One that is going to sleep may still have answered.
     if (machine.state === "asleep" && this.#probe?.backend.machine === machine) {
       this.#probe.cancel();
-      this.#probeEnded();
+      this.probeEnded();
     }
-    this.#setDue(machine);
+    this.setDue(machine);
     this.schedule();
   }
 
-  #setDue(machine: Machine): void {
-    const nowMs = this.#now();
+  private setDue(machine: Machine): void {
+    const nowMs = this.now();
     const atMs = Math.max(nowMs, machine.settledAtMs);
     for (const backend of this.#pool.backends) {
       if (backend.machine !== machine || backend.isUnresolved) continue;
       const due = this.#due[backend.index];
       const isChecked = machine.state === "awake" || machine.state === "waking";
       due.downIntervalMs = 0;
-      due.atMs = isChecked ? atMs : atMs + this.#intervalMs(backend, due);
+      due.atMs = isChecked ? atMs : atMs + this.intervalMs(backend, due);
     }
   }
 
@@ -127,18 +127,18 @@ export class HealthChecks {
   requestFailed(backend: Backend, code: CheckCode): void {
     // `#paused` is also true of a replaced configuration, whose sessions go on: their failures are counted.
     if (this.#context.platform.link.address === undefined) return;
-    if (code.startsWith("L4")) backend.host?.suspect(this.#now());
+    if (code.startsWith("L4")) backend.host?.suspect(this.now());
     const { observe } = backend.settings.health;
     if (!code.startsWith("L7STS")) backend.counters.failures++;
     else if (observe !== "layer7") return;
     if (this.#paused || observe === "none") return;
-    const nowMs = this.#now();
+    const nowMs = this.now();
     const isLast = this.#pool.isLastAvailable(backend, nowMs);
-    this.#reportChange(backend, backend.health.requestFailed(code, nowMs, isLast));
-    if (backend.health.up) this.#checkSoon(this.#due[backend.index], nowMs);
+    this.reportChange(backend, backend.health.requestFailed(code, nowMs, isLast));
+    if (backend.health.up) this.checkSoon(this.#due[backend.index], nowMs);
   }
 
-  #checkSoon(due: Due, nowMs: number): void {
+  private checkSoon(due: Due, nowMs: number): void {
     if (due.atMs <= nowMs + FAST_INTERVAL_MS) return;
     due.atMs = nowMs + FAST_INTERVAL_MS;
     this.schedule();
@@ -162,43 +162,43 @@ export class HealthChecks {
     this.#alarm = undefined;
     if (next === undefined) return;
     const backend = next;
-    this.#alarm = this.#context.platform.clock.after(Math.max(0, atMs - this.#now()), () => {
+    this.#alarm = this.#context.platform.clock.after(Math.max(0, atMs - this.now()), () => {
       this.#alarm = undefined;
-      this.#check(backend);
+      this.check(backend);
     });
   }
 
-  #now(): number {
+  private now(): number {
     return this.#context.platform.clock.now();
   }
 
-  #check(backend: Backend): void {
+  private check(backend: Backend): void {
     const due = this.#due[backend.index];
     if (backend.servesOneAtATime) {
       const { counters } = backend;
       if (counters.sessions > 0) {
         // The session that uses its only slot shows whether it works; no check is possible meanwhile.
-        due.atMs = this.#now() + FAST_INTERVAL_MS;
+        due.atMs = this.now() + FAST_INTERVAL_MS;
         this.schedule();
         return;
       }
       counters.sessions++;
       this.#occupied = backend;
     }
-    this.#probe = new Probe(this.#context, backend, this.#expectedFrom(backend), code => {
+    this.#probe = new Probe(this.#context, backend, this.expectedFrom(backend), code => {
       // Checking goes on even if the result has caused an exception.
       try {
-        this.#probeEnded();
-        if (code !== undefined) this.#record(backend, code);
+        this.probeEnded();
+        if (code !== undefined) this.record(backend, code);
       } finally {
-        due.atMs = this.#now() + this.#intervalMs(backend, due);
+        due.atMs = this.now() + this.intervalMs(backend, due);
         this.schedule();
       }
     });
   }
 
   /** Created for the first check, where the stack is not deep. */
-  #expectedFrom({ settings: { health } }: Backend): ExpectedResponse | undefined {
+  private expectedFrom({ settings: { health } }: Backend): ExpectedResponse | undefined {
     if (health.check !== "http") return undefined;
     let expected = this.#expected.find(({ of }) => of === health);
     if (expected === undefined) {
@@ -209,15 +209,15 @@ export class HealthChecks {
   }
 
   /** Records the result of a check. */
-  #record(backend: Backend, code: CheckCode): void {
+  private record(backend: Backend, code: CheckCode): void {
     const { health } = backend;
-    const nowMs = this.#now();
+    const nowMs = this.now();
     const isPass = code === "L4OK" || code === "L6OK" || code.startsWith("L7OK");
-    if (isPass && backend.isAsleep && !this.#wakes(backend, backend.machine!)) return;
+    if (isPass && backend.isAsleep && !this.wakes(backend, backend.machine!)) return;
     const change = isPass ? health.passed(code, nowMs) : health.failed(code, nowMs);
     if (code === "L4CON" || code === "L4TOUT") backend.host?.suspect(nowMs);
-    this.#reportChange(backend, change);
-    if (change === "up" && health.wantsDrain) this.#reportChange(backend, "drain");
+    this.reportChange(backend, change);
+    if (change === "up" && health.wantsDrain) this.reportChange(backend, "drain");
     const { machine } = backend;
     if (machine === undefined) return;
     machine.checked = true;
@@ -225,8 +225,8 @@ export class HealthChecks {
   }
 
   /** A check of a backend passed whose machine was not awake: that is enough, unless it is just going to sleep. */
-  #wakes({ health }: Backend, machine: Machine): boolean {
-    const nowMs = this.#now();
+  private wakes({ health }: Backend, machine: Machine): boolean {
+    const nowMs = this.now();
     if (nowMs < machine.settledAtMs) return false;
     health.forget(nowMs);
     machine.keeper?.ready(machine);
@@ -234,22 +234,22 @@ export class HealthChecks {
   }
 
   /** The current check has closed its connection. */
-  #probeEnded(): void {
+  private probeEnded(): void {
     this.#probe = undefined;
     const occupied = this.#occupied;
     this.#occupied = undefined;
     if (occupied !== undefined) this.#pool.vacate(occupied);
   }
 
-  #intervalMs(backend: Backend, due: Due): number {
+  private intervalMs(backend: Backend, due: Due): number {
     const { health, settings, isAsleep } = backend;
     let ms = settings.health.intervalMs;
     if (health.up) due.downIntervalMs = 0;
     if (health.contraryChecks > 0) {
       ms = Math.min(ms, FAST_INTERVAL_MS);
-    } else if (isAsleep && !this.#isWatched(backend, backend.machine!)) {
+    } else if (isAsleep && !this.isWatched(backend, backend.machine!)) {
       const { state, settings } = backend.machine!;
-      if (state === "waking") return Math.max(0, due.atMs + WAKING_INTERVAL_MS - this.#now());
+      if (state === "waking") return Math.max(0, due.atMs + WAKING_INTERVAL_MS - this.now());
       return settings.asleepCheckMs || Number.POSITIVE_INFINITY;
     } else if (!health.up) {
       ms = Math.min(Math.max(due.downIntervalMs * 2, DOWN_INTERVAL_MIN_MS), DOWN_INTERVAL_MAX_MS);
@@ -259,14 +259,14 @@ export class HealthChecks {
   }
 
   /** The machine is not awake, and yet its backend is checked as any that is down. */
-  #isWatched({ health }: Backend, { state, why, sinceMs }: Machine): boolean {
+  private isWatched({ health }: Backend, { state, why, sinceMs }: Machine): boolean {
     // A machine that answers runs without its services: no check wakes it.
     if (why === "unreachable") return state === "asleep" && health.code !== "L4TOUT";
-    return state === "failed" && this.#now() - sinceMs < FAILED_CHECKS_MS;
+    return state === "failed" && this.now() - sinceMs < FAILED_CHECKS_MS;
   }
 
   /** Logs a change; queued requests may find a backend now. */
-  #reportChange({ name, health, counters }: Backend, change: HealthChange): void {
+  private reportChange({ name, health, counters }: Backend, change: HealthChange): void {
     if (change === undefined) return;
     const isEjection = change === "ejected";
     if (isEjection) counters.ejections++;
@@ -276,7 +276,7 @@ export class HealthChecks {
       what: change,
       name,
       check: health.code,
-      forMs: isEjection ? Math.round(health.ejectedUntilMs - this.#now()) : undefined,
+      forMs: isEjection ? Math.round(health.ejectedUntilMs - this.now()) : undefined,
     });
     this.#pool.queue.wake();
   }

@@ -112,15 +112,15 @@ export class Probe implements EndpointOwner {
       this.#timeout = clock.after(ms, () => this.expired());
     } catch {
       // The board has no free socket, or no network.
-      this.#timeout = clock.after(0, () => this.#finish(undefined));
+      this.#timeout = clock.after(0, () => this.finish(undefined));
     }
   }
 
   private expired(): void {
     const { clock } = this.#context.platform;
     const leftMs = this.#endMs - clock.now();
-    if (this.#layer === "L4") this.notConnected("L4TOUT");
-    else if (leftMs <= 0) this.#finish(`${this.#layer}TOUT`);
+    if (this.layer === "L4") this.notConnected("L4TOUT");
+    else if (leftMs <= 0) this.finish(`${this.layer}TOUT`);
     // One of several addresses has accepted in its share of the time.
     else this.#timeout = clock.after(leftMs, () => this.expired());
   }
@@ -148,42 +148,42 @@ export class Probe implements EndpointOwner {
   /** Received bytes also show that the connection is established; see `Connector.onReady`. */
   onReady(endpoint: Endpoint): void {
     const isConnected = endpoint.connected || endpoint.readable > 0;
-    if (isConnected && this.#layer === "L4") this.#connected(endpoint);
-    while (this.#endpoint !== undefined && endpoint.readable > 0) this.#read(endpoint);
-    if (this.#endpoint !== undefined && endpoint.ended) this.#closed(endpoint);
+    if (isConnected && this.layer === "L4") this.connected(endpoint);
+    while (this.#endpoint !== undefined && endpoint.readable > 0) this.read(endpoint);
+    if (this.#endpoint !== undefined && endpoint.ended) this.closed(endpoint);
   }
 
   /** The backend has closed the connection, or it is lost. */
-  #closed({ failure }: Endpoint): void {
+  private closed({ failure }: Endpoint): void {
     if (failure === undefined) this.#body?.closed();
-    if (failure === "memory") this.#finish(undefined);
-    else if (this.#layer === "L4") this.notConnected(failure === "timeout" ? "L4TOUT" : "L4CON");
-    else if (this.#body?.done) this.#judgeBody();
-    else this.#finish(`${this.#layer}RSP`);
+    if (failure === "memory") this.finish(undefined);
+    else if (this.layer === "L4") this.notConnected(failure === "timeout" ? "L4TOUT" : "L4CON");
+    else if (this.#body?.done) this.judgeBody();
+    else this.finish(`${this.layer}RSP`);
   }
 
   /** The layer that is checked now: the connection, or the answer to the hello or the request. */
-  get #layer(): "L4" | "L6" | "L7" {
+  private get layer(): "L4" | "L6" | "L7" {
     if (this.#head !== undefined) return "L7";
     return this.#answer === undefined ? "L4" : "L6";
   }
 
   private notConnected(code: CheckCode): void {
-    if (!this.opensNext()) this.#finish(code);
+    if (!this.opensNext()) this.finish(code);
   }
 
   failed(error: unknown): void {
     const { report } = this.#context;
     report({ level: "E", on: "proxy", what: "exception", error: exceptionText(error) });
-    this.#finish(undefined);
+    this.finish(undefined);
   }
 
   /** A TCP check ends here, the others send their hello or their request. */
-  #connected(endpoint: Endpoint): void {
+  private connected(endpoint: Endpoint): void {
     const { address, port, proxyProtocol, health } = this.backend.settings;
     if (proxyProtocol !== "none") endpoint.write(proxyHeader(proxyProtocol));
     if (health.check === "tcp") {
-      this.#finish("L4OK");
+      this.finish("L4OK");
       return;
     }
     if (health.check === "tls") {
@@ -202,16 +202,16 @@ export class Probe implements EndpointOwner {
     this.#head = this.#context.heads.take("response");
   }
 
-  #read(endpoint: Endpoint): void {
+  private read(endpoint: Endpoint): void {
     const { scratch } = this.#context;
     const piece = scratch.subarray(0, Math.min(endpoint.readable, scratch.byteLength));
     endpoint.read(piece);
-    if (this.#answer !== undefined) this.#readAnswer(this.#answer, piece);
-    else if (this.#body === undefined) this.#readHead(this.#head!, piece);
-    else this.#readBody(this.#body, piece);
+    if (this.#answer !== undefined) this.readAnswer(this.#answer, piece);
+    else if (this.#body === undefined) this.readHead(this.#head!, piece);
+    else this.readBody(this.#body, piece);
   }
 
-  #readAnswer(before: Uint8Array, piece: Uint8Array): void {
+  private readAnswer(before: Uint8Array, piece: Uint8Array): void {
     const added = piece.subarray(0, TLS_ANSWER_BYTES_MAX - before.byteLength);
     const answer = new Uint8Array(before.byteLength + added.byteLength);
     answer.set(before);
@@ -219,18 +219,18 @@ export class Probe implements EndpointOwner {
     this.#answer = answer;
     const found = readServerHello(answer);
     if (found === "more" && answer.byteLength < TLS_ANSWER_BYTES_MAX) return;
-    this.#finish(found === "server-hello" ? "L6OK" : "L6RSP");
+    this.finish(found === "server-hello" ? "L6OK" : "L6RSP");
   }
 
-  #readHead(head: Head, piece: Uint8Array): void {
+  private readHead(head: Head, piece: Uint8Array): void {
     const { body } = this.#expected!;
     const rest = piece.subarray(head.feed(piece));
     if (!head.done && head.error === undefined) head.keep(); // `piece` lies in the scratch buffer
     const isOurLimit = head.error === 431 || head.error === 503;
     if (isOurLimit && head.status > 0 && body === undefined) {
-      this.#judgeStatus(head.status); // the head is longer than `headBytesMax`, or than the free memory
+      this.judgeStatus(head.status); // the head is longer than `headBytesMax`, or than the free memory
     } else if (head.error !== undefined) {
-      this.#finish(head.error === 503 ? undefined : "L7RSP");
+      this.finish(head.error === 503 ? undefined : "L7RSP");
     } else if (!head.done) {
       return;
     } else if (head.status < 200) {
@@ -239,42 +239,42 @@ export class Probe implements EndpointOwner {
     } else {
       const framing = responseFraming(head, "GET");
       if (framing === undefined) {
-        this.#finish("L7RSP");
-      } else if (body === undefined || !this.#isExpected(head.status)) {
-        this.#judgeStatus(head.status);
+        this.finish("L7RSP");
+      } else if (body === undefined || !this.isExpected(head.status)) {
+        this.judgeStatus(head.status);
       } else {
         this.#body = bodyOf(framing);
         head.release();
         this.#scan = body.scan();
-        this.#readBody(this.#body, rest);
+        this.readBody(this.#body, rest);
       }
     }
   }
 
-  #readBody(body: Body, piece: Uint8Array): void {
+  private readBody(body: Body, piece: Uint8Array): void {
     const bytes = bodyBytes(body, piece);
     this.#searched += bytes.byteLength;
     this.#scan!.next(bytes);
-    if (body.broken) this.#finish("L7RSP");
+    if (body.broken) this.finish("L7RSP");
     else if (body.done || this.#scan!.found !== undefined || this.#searched >= BODY_SEARCH_MAX)
-      this.#judgeBody();
+      this.judgeBody();
   }
 
-  #isExpected(status: number): boolean {
+  private isExpected(status: number): boolean {
     return this.#expected!.status.some(([from, to]) => status >= from && status <= to);
   }
 
-  #judgeStatus(status: number): void {
-    if (this.#isExpected(status)) this.#finish(`L7OK/${status}`);
-    else this.#finish(status === DRAIN_STATUS ? "L7OKC/404" : `L7STS/${status}`);
+  private judgeStatus(status: number): void {
+    if (this.isExpected(status)) this.finish(`L7OK/${status}`);
+    else this.finish(status === DRAIN_STATUS ? "L7OKC/404" : `L7STS/${status}`);
   }
 
-  #judgeBody(): void {
+  private judgeBody(): void {
     const { status } = this.#head!;
-    this.#finish(this.#scan!.found === undefined ? `L7STS/${status}` : `L7OK/${status}`);
+    this.finish(this.#scan!.found === undefined ? `L7STS/${status}` : `L7OK/${status}`);
   }
 
-  #finish(code: CheckCode | undefined): void {
+  private finish(code: CheckCode | undefined): void {
     const done = this.#done;
     this.#endpoint?.discard(this.#context.scratch);
     this.cancel();

@@ -25,7 +25,7 @@ export class ChipClock implements Clock {
   #first: Alarm | undefined;
   #onError: (error: unknown) => void;
   // Created with a repeat, because a timer without one is destroyed when it fires.
-  #timer = Timer.set(() => this.#ring(), NEVER_MS, NEVER_MS);
+  #timer = Timer.set(() => this.ring(), NEVER_MS, NEVER_MS);
 
   constructor(onError: (error: unknown) => void) {
     this.#onError = onError;
@@ -51,22 +51,22 @@ export class ChipClock implements Clock {
     if (this.#first === undefined || alarm.at < this.#first.at) {
       alarm.next = this.#first;
       this.#first = alarm;
-      this.#schedule();
+      this.schedule();
     } else {
       let before = this.#first;
       while (before.next !== undefined && before.next.at <= alarm.at) before = before.next;
       alarm.next = before.next;
       before.next = alarm;
     }
-    return () => this.#cancel(alarm);
+    return () => this.cancel(alarm);
   }
 
-  #cancel(alarm: Alarm): void {
+  private cancel(alarm: Alarm): void {
     if (alarm.task === undefined) return;
     alarm.task = undefined;
     if (this.#first === alarm) {
       this.#first = alarm.next;
-      this.#schedule();
+      this.schedule();
       return;
     }
     let before = this.#first;
@@ -74,7 +74,7 @@ export class ChipClock implements Clock {
     if (before !== undefined) before.next = alarm.next;
   }
 
-  #ring(): void {
+  private ring(): void {
     const now = this.now();
     while (this.#first !== undefined && this.#first.at <= now) {
       const { task } = this.#first;
@@ -86,10 +86,10 @@ export class ChipClock implements Clock {
         this.#onError(error); // an exception that leaves this callback reboots the chip
       }
     }
-    this.#schedule();
+    this.schedule();
   }
 
-  #schedule(): void {
+  private schedule(): void {
     if (this.#first === undefined) {
       Timer.schedule(this.#timer);
       return;

@@ -62,14 +62,14 @@ export class ConfigStore {
   /** Called once at each start; `reset` is the reset reason. Rolls back after repeated crashes. */
   start(reset: string | undefined): StoredConfig {
     const blameless = reset !== undefined && BLAMELESS_RESETS.includes(reset);
-    const starts = blameless ? Math.max(1, this.#starts) : this.#starts + 1;
-    const isBootLoop = starts > STARTS_MAX && this.#slot !== undefined;
-    if (isBootLoop) this.#rollBack();
+    const starts = blameless ? Math.max(1, this.starts) : this.starts + 1;
+    const isBootLoop = starts > STARTS_MAX && this.slot !== undefined;
+    if (isBootLoop) this.rollBack();
     this.#store.write("starts", String(isBootLoop ? 1 : starts));
     const trialFailure = this.#store.read(TRIAL_KEY);
     this.trialEnded();
-    const slot = this.#slot;
-    const failed = this.#slotAt(FAILED_KEY);
+    const slot = this.slot;
+    const failed = this.slotAt(FAILED_KEY);
     return {
       document: slot && this.#documents.read(`config-${slot}`),
       isBootLoop,
@@ -106,23 +106,23 @@ export class ConfigStore {
 
   /** This start did not fail: resets the count of failed starts. */
   startSucceeded(): void {
-    if (this.#starts !== 0) this.#store.write("starts", "0");
+    if (this.starts !== 0) this.#store.write("starts", "0");
   }
 
   /** Marks the previously saved document as the one that failed. */
   markFailed(why: string): void {
-    this.#store.write(FAILED_KEY, otherThan(this.#slot));
+    this.#store.write(FAILED_KEY, otherThan(this.slot));
     this.#store.write(FAILED_WHY_KEY, why);
   }
 
   /** The saved document has been in force for long enough not to be suspected of later crashes. */
   get isProven(): boolean {
-    const slot = this.#slot;
-    return slot !== undefined && this.#slotAt(PROVEN_KEY) === slot;
+    const slot = this.slot;
+    return slot !== undefined && this.slotAt(PROVEN_KEY) === slot;
   }
 
   markProven(): void {
-    if (this.#slot !== undefined && !this.isProven) this.#store.write(PROVEN_KEY, this.#slot);
+    if (this.slot !== undefined && !this.isProven) this.#store.write(PROVEN_KEY, this.slot);
   }
 
   /** The ports are open: clients may cause crashes now. A proven document is suspected only of earlier crashes. */
@@ -132,11 +132,11 @@ export class ConfigStore {
 
   /** Saves `document` after its trial. Returns an error if flash failed. */
   save(document: object): string | undefined {
-    const next = otherThan(this.#slot);
-    if (this.#slotAt(PROVEN_KEY) === next) this.#store.delete(PROVEN_KEY);
+    const next = otherThan(this.slot);
+    if (this.slotAt(PROVEN_KEY) === next) this.#store.delete(PROVEN_KEY);
     const error =
       this.#documents.write(`config-${next}`, document) ?? this.#store.write("slot", next);
-    const failed = this.#slotAt(FAILED_KEY);
+    const failed = this.slotAt(FAILED_KEY);
     if (error !== undefined || failed === undefined) return error;
     this.#store.delete(FAILED_WHY_KEY);
     this.#store.delete(FAILED_KEY); // the operator has decided
@@ -145,18 +145,18 @@ export class ConfigStore {
   }
 
   /** Consecutive failed starts. */
-  get #starts(): number {
+  private get starts(): number {
     const text = this.#store.read("starts") ?? "0";
     if (/^\d{1,9}$/.test(text)) return Number(text);
     this.#store.ignore("starts", "is not a number");
     return 0;
   }
 
-  get #slot(): Slot | undefined {
-    return this.#slotAt("slot");
+  private get slot(): Slot | undefined {
+    return this.slotAt("slot");
   }
 
-  #slotAt(key: string): Slot | undefined {
+  private slotAt(key: string): Slot | undefined {
     const slot = this.#store.read(key);
     if (slot === undefined || slot === "a" || slot === "b") return slot;
     this.#store.ignore(key, "is neither a nor b");
@@ -167,10 +167,10 @@ export class ConfigStore {
    * Rolls back to the previous document, and from there to the built-in one. The failed document stays in flash; of
    * two, the one that was saved last.
    */
-  #rollBack(): void {
-    const bad = this.#slot!;
+  private rollBack(): void {
+    const bad = this.slot!;
     const before = otherThan(bad);
-    const failed = this.#slotAt(FAILED_KEY);
+    const failed = this.slotAt(FAILED_KEY);
     if (failed === undefined) {
       this.#store.write(FAILED_KEY, bad);
       this.#store.write(FAILED_WHY_KEY, "boot-loop");

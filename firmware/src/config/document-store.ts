@@ -38,7 +38,7 @@ export class DocumentStore {
 
   /** `undefined` if there is none, or none that is whole, which is reported. */
   read(key: string): object | undefined {
-    const head = this.#head(key);
+    const head = this.head(key);
     if (head === undefined) return undefined;
     const { generation, count } = head;
     const document: Record<string, unknown> = {};
@@ -61,11 +61,11 @@ export class DocumentStore {
 
   /** Returns an error, and leaves the old document, if flash failed. */
   write(key: string, document: object): string | undefined {
-    const before = this.#head(key)?.generation;
+    const before = this.head(key)?.generation;
     const generation = before === "x" ? "y" : "x";
-    this.#deletePieces(key, generation); // of a write that a power cut has ended
-    const error = this.#writePieces(key, generation, document);
-    this.#deletePieces(key, error === undefined ? otherThan(generation) : generation);
+    this.deletePieces(key, generation); // of a write that a power cut has ended
+    const error = this.writePieces(key, generation, document);
+    this.deletePieces(key, error === undefined ? otherThan(generation) : generation);
     return error;
   }
 
@@ -73,12 +73,12 @@ export class DocumentStore {
   delete(key: string): string | undefined {
     const error = this.#store.delete(key);
     if (error !== undefined) return error;
-    this.#deletePieces(key, "x");
-    this.#deletePieces(key, "y");
+    this.deletePieces(key, "x");
+    this.deletePieces(key, "y");
     return undefined;
   }
 
-  #writePieces(key: string, generation: Generation, document: object): string | undefined {
+  private writePieces(key: string, generation: Generation, document: object): string | undefined {
     const parts = new DocumentParts(document);
     let piece = new Piece();
     let count = 0;
@@ -96,7 +96,7 @@ export class DocumentStore {
   }
 
   /** From the last to the first: what a power cut leaves is numbered from 1 on. */
-  #deletePieces(key: string, generation: Generation): void {
+  private deletePieces(key: string, generation: Generation): void {
     let count = 0;
     while (
       count < PIECES_MAX &&
@@ -107,7 +107,7 @@ export class DocumentStore {
     for (; count > 0; count--) this.#store.delete(pieceKey(key, generation, count));
   }
 
-  #head(key: string): Head | undefined {
+  private head(key: string): Head | undefined {
     const text = this.#store.read(key);
     if (text === undefined) return undefined;
     const brace = text.indexOf("{");
@@ -137,23 +137,23 @@ class Piece {
 
   add({ key, text, isItem }: DocumentParts): void {
     if (isItem && key === this.#list) {
-      this.#push(`,${text}`);
+      this.push(`,${text}`);
       return;
     }
-    const before = this.#bytes === 0 ? "{" : `${this.#closing},`;
-    this.#push(`${before}${JSON.stringify(key)}:${isItem ? "[" : ""}${text}`);
+    const before = this.#bytes === 0 ? "{" : `${this.closing},`;
+    this.push(`${before}${JSON.stringify(key)}:${isItem ? "[" : ""}${text}`);
     this.#list = isItem ? key : undefined;
   }
 
   get json(): string {
-    return this.#bytes === 0 ? "{}" : `${this.#texts.join("")}${this.#closing}}`;
+    return this.#bytes === 0 ? "{}" : `${this.#texts.join("")}${this.closing}}`;
   }
 
-  get #closing(): string {
+  private get closing(): string {
     return this.#list === undefined ? "" : "]";
   }
 
-  #push(text: string): void {
+  private push(text: string): void {
     this.#texts.push(text);
     this.#bytes += text.length;
   }

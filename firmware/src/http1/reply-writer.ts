@@ -33,7 +33,7 @@ export class ReplyWriter {
   /** Writes as much as there is room for; true when that was something. */
   write(to: Endpoint): boolean {
     let moved = false;
-    while (this.#hasMore() && to.writable > 0 && !to.sendQueueFull) {
+    while (this.hasMore() && to.writable > 0 && !to.sendQueueFull) {
       const count = Math.min(to.writable, WRITE_BYTES_MAX);
       const part = this.#text.slice(this.#sent, this.#sent + count);
       to.write(ascii(part));
@@ -44,16 +44,16 @@ export class ReplyWriter {
   }
 
   /** There is something to write: the rest of `#text`, or the next pieces. */
-  #hasMore(): boolean {
+  private hasMore(): boolean {
     if (this.#sent < this.#text.length) return true;
     if (this.#pieces === undefined) return false;
-    this.#text = this.#nextPieces(this.#pieces);
+    this.#text = this.nextPieces(this.#pieces);
     this.#sent = 0;
     return this.#text !== "";
   }
 
   /** Joins pieces until they fill a write; after the last one, the end of the body. */
-  #nextPieces(pieces: Iterator<string>): string {
+  private nextPieces(pieces: Iterator<string>): string {
     let text = "";
     while (text.length < GATHERED_BYTES) {
       const { value, done } = pieces.next();

@@ -35,7 +35,7 @@ export class RequestReader<T extends BodyReader> {
   read(client: Endpoint, scratch: Uint8Array): "waiting" | "complete" | HeadError | 413 {
     while (client.readable > 0 && this.#reader?.done !== true) {
       const piece = client.take(scratch);
-      const refusal = this.#reader === undefined ? this.#readHead(piece) : this.#readBody(piece);
+      const refusal = this.#reader === undefined ? this.readHead(piece) : this.readBody(piece);
       if (refusal !== undefined) return refusal;
     }
     if (this.#reader?.done) return "complete";
@@ -59,7 +59,7 @@ export class RequestReader<T extends BodyReader> {
     return target === "" || target[0] === "?" ? `/${target}` : target;
   }
 
-  #readHead(piece: Uint8Array): HeadError | 413 | undefined {
+  private readHead(piece: Uint8Array): HeadError | 413 | undefined {
     const { head } = this;
     const rest = piece.subarray(head.feed(piece));
     head.keep(); // `piece` may lie in the scratch buffer
@@ -70,10 +70,10 @@ export class RequestReader<T extends BodyReader> {
     this.#reader = bodyOf(framing, undefined, this.#bodyBytesMax);
     const expects = head.minor > 0 && head.lookup("expect")?.toLowerCase() === "100-continue";
     this.#awaitsContinue = expects && !this.#reader.done;
-    return rest.byteLength > 0 ? this.#readBody(rest) : undefined;
+    return rest.byteLength > 0 ? this.readBody(rest) : undefined;
   }
 
-  #readBody(piece: Uint8Array): 400 | 413 | undefined {
+  private readBody(piece: Uint8Array): 400 | 413 | undefined {
     const reader = this.#reader!;
     this.#awaitsContinue = false;
     const bytes = bodyBytes(reader, piece);

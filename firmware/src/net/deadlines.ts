@@ -38,7 +38,7 @@ export class Deadlines {
       timed.place = this.#count;
       this.#timed[this.#count++] = timed;
     }
-    if (atMs < this.#alarmMs) this.#setAlarm(atMs, ms);
+    if (atMs < this.#alarmMs) this.setAlarm(atMs, ms);
   }
 
   /** Removes the deadline, if there is one. */
@@ -53,7 +53,7 @@ export class Deadlines {
     last.place = place;
   }
 
-  #setAlarm(atMs: number, ms: number): void {
+  private setAlarm(atMs: number, ms: number): void {
     this.#alarm?.();
     this.#alarmMs = atMs;
     this.#alarm = this.#clock.after(ms, this.#ring);
@@ -62,10 +62,10 @@ export class Deadlines {
   #ring = (): void => {
     this.#alarm = undefined;
     this.#alarmMs = Number.POSITIVE_INFINITY;
-    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+    for (let next = this.next(); next !== undefined; next = this.next()) {
       const leftMs = next.deadlineMs - this.#clock.now();
       if (leftMs > 0) {
-        if (next.deadlineMs < this.#alarmMs) this.#setAlarm(next.deadlineMs, leftMs);
+        if (next.deadlineMs < this.#alarmMs) this.setAlarm(next.deadlineMs, leftMs);
         return;
       }
       this.cancel(next);
@@ -78,7 +78,7 @@ export class Deadlines {
   };
 
   /** The object with the earliest deadline. */
-  #next(): Timed | undefined {
+  private next(): Timed | undefined {
     let next: Timed | undefined;
     for (let place = 0; place < this.#count; place++) {
       const timed = this.#timed[place]!;

@@ -41,7 +41,7 @@ export class Listeners {
    */
   start(ports: readonly number[]): void {
     this.#started = true;
-    this.#openEach(ports);
+    this.openEach(ports);
   }
 
   /**
@@ -63,12 +63,12 @@ export class Listeners {
     const error = this.#open(ports);
     if (error === undefined) return undefined;
     this.closeAllBut(before);
-    this.#openEach(before);
+    this.openEach(before);
     return error;
   }
 
   /** A port that cannot be opened is logged. */
-  #openEach(ports: readonly number[]): void {
+  private openEach(ports: readonly number[]): void {
     for (const port of ports) {
       const error = this.#open([port]);
       if (error !== undefined) {
@@ -81,7 +81,7 @@ export class Listeners {
     for (const port of ports) {
       if (this.#sockets.has(port)) continue;
       try {
-        this.#sockets.set(port, this.#listen(port));
+        this.#sockets.set(port, this.listen(port));
       } catch (error) {
         return `port ${port} cannot be opened now: ${String(error)}`;
       }
@@ -104,7 +104,7 @@ export class Listeners {
     this.#sockets.clear();
   }
 
-  #listen(port: number): ListenerSocket {
+  private listen(port: number): ListenerSocket {
     const listener: ListenerSocket = new this.#platform.Listener({
       port,
       onReadable: connections => {

@@ -87,15 +87,15 @@ export class Group {
       if ((reasons & ENDS_STICKINESS) === 0) return (reasons & FULL) === 0 ? sticky : "full";
     }
     if (this.#changes.count !== this.#changesSeen || nowMs >= this.#changesAtMs) {
-      this.#findAvailable(nowMs);
+      this.findAvailable(nowMs);
     }
     if (this.#available.length > 0 && !this.#isLimited && input.tried === 0) {
-      return this.#choose(this.#available, input, nowMs);
+      return this.choose(this.#available, input, nowMs);
     }
     return (
-      this.#pickAmong(this.#available, input, nowMs, 0) ??
-      this.#firstBackup(input.tried, nowMs) ??
-      this.#pickAmong(this.backends, input, nowMs, BACKUP | EJECTED)
+      this.pickAmong(this.#available, input, nowMs, 0) ??
+      this.firstBackup(input.tried, nowMs) ??
+      this.pickAmong(this.backends, input, nowMs, BACKUP | EJECTED)
     );
   }
 
@@ -122,7 +122,7 @@ export class Group {
    * Finds the backends that nothing excludes but `TRIED` and `FULL`, which each pick has to look at. The others change
    * seldom: so a pick costs as much among 32 backends as among two.
    */
-  #findAvailable(nowMs: number): void {
+  private findAvailable(nowMs: number): void {
     const available = this.#available;
     const backends = this.backends;
     available.length = 0;
@@ -140,7 +140,7 @@ export class Group {
   }
 
   /** The strategy's choice among those of `backends` that nothing but `ignored` reasons excludes. */
-  #pickAmong(
+  private pickAmong(
     backends: readonly Backend[],
     input: PickInput,
     nowMs: number,
@@ -163,15 +163,19 @@ export class Group {
     }
     candidates.length = count;
     if (count === 0) return full ? "full" : undefined;
-    return this.#choose(candidates, input, nowMs);
+    return this.choose(candidates, input, nowMs);
   }
 
-  #choose(candidates: readonly Backend[], input: PickInput, nowMs: number): Backend | undefined {
+  private choose(
+    candidates: readonly Backend[],
+    input: PickInput,
+    nowMs: number,
+  ): Backend | undefined {
     const strategy = this.strategy;
     return strategy.pick(candidates, strategy.usesClient ? input.client : 0, nowMs);
   }
 
-  #firstBackup(tried: number, nowMs: number): Backend | "full" | undefined {
+  private firstBackup(tried: number, nowMs: number): Backend | "full" | undefined {
     for (const backend of this.backends) {
       const reasons = backend.exclusions(tried, nowMs);
       if ((reasons & ~FULL) === BACKUP) return reasons === BACKUP ? backend : "full";

@@ -55,7 +55,7 @@ export class IdleConnections implements EndpointOwner {
       place.endpoint = endpoint;
       place.sinceMs = sinceMs;
     }
-    if (this.#alarm === undefined) this.#watch(sinceMs);
+    if (this.#alarm === undefined) this.watch(sinceMs);
   }
 
   /** The connection to `backend` that was used last. */
@@ -70,7 +70,7 @@ export class IdleConnections implements EndpointOwner {
 
   /** Closes the longest idle connections, of `backend` or of all, until at most `countMax` are left. */
   shrink(countMax: number, backend?: Backend): void {
-    let surplus = this.#countOf(backend) - Math.max(0, countMax);
+    let surplus = this.countOf(backend) - Math.max(0, countMax);
     for (let at = 0; at < this.count && surplus > 0; ) {
       if (backend !== undefined && this.places[at].backend !== backend) {
         at++;
@@ -79,7 +79,7 @@ export class IdleConnections implements EndpointOwner {
       surplus--;
       this.remove(at).close();
     }
-    this.#rest();
+    this.rest();
   }
 
   /** Closes all, and every connection put here later: the next configuration has its own idle connections. */
@@ -95,7 +95,7 @@ export class IdleConnections implements EndpointOwner {
       if (place.backend === backend && isGone(backend, place.endpoint!)) this.remove(at).close();
       else at++;
     }
-    this.#rest();
+    this.rest();
   }
 
   /** Unsolicited bytes belong to no request (response desynchronization): they end the connection, too. */
@@ -103,7 +103,7 @@ export class IdleConnections implements EndpointOwner {
     if (endpoint.readable === 0 && !endpoint.peerEnded) return;
     const at = this.places.findIndex(place => place.endpoint === endpoint);
     if (at >= 0) this.remove(at);
-    this.#rest();
+    this.rest();
     endpoint.close();
   }
 
@@ -111,7 +111,7 @@ export class IdleConnections implements EndpointOwner {
     this.#report({ level: "E", on: "proxy", what: "exception", error: exceptionText(error) });
   }
 
-  #countOf(backend: Backend | undefined): number {
+  private countOf(backend: Backend | undefined): number {
     if (backend === undefined) return this.count;
     let count = 0;
     for (let at = 0; at < this.count; at++) if (this.places[at].backend === backend) count++;
@@ -131,14 +131,14 @@ export class IdleConnections implements EndpointOwner {
   }
 
   /** Cancels the timer when no connection is left. */
-  #rest(): void {
+  private rest(): void {
     if (this.count > 0) return;
     this.#alarm?.();
     this.#alarm = undefined;
   }
 
   /** One timer for all: connections expire in the order in which they were put here. */
-  #watch(nowMs: number): void {
+  private watch(nowMs: number): void {
     if (this.count === 0) return;
     const leftMs = this.places[0].sinceMs + IDLE_TIMEOUT_MS - nowMs;
     this.#alarm = this.#clock.after(Math.max(0, leftMs), () => {
@@ -147,7 +147,7 @@ export class IdleConnections implements EndpointOwner {
       let old = 0;
       while (old < this.count && this.places[old].sinceMs + IDLE_TIMEOUT_MS <= now) old++;
       this.shrink(this.count - old);
-      this.#watch(now);
+      this.watch(now);
     });
   }
 }

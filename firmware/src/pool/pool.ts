@@ -109,16 +109,16 @@ export class Pool {
   /** Frees a slot of `backend` that a session or a check had, after the pause of `settleMs`. */
   vacate(backend: Backend): void {
     const { settleMs } = backend.settings;
-    if (settleMs > 0) this.#settle(backend, settleMs);
-    else this.#free(backend);
+    if (settleMs > 0) this.settle(backend, settleMs);
+    else this.free(backend);
   }
 
   /** A function of its own: one with a closure allocates for it, also where none is made. */
-  #settle(backend: Backend, ms: number): void {
-    this.#parts.clock.after(ms, () => this.#free(backend));
+  private settle(backend: Backend, ms: number): void {
+    this.#parts.clock.after(ms, () => this.free(backend));
   }
 
-  #free(backend: Backend): void {
+  private free(backend: Backend): void {
     backend.counters.sessions--;
     this.queue.wake();
   }

@@ -34,7 +34,7 @@ export class StickyCookie {
         at = ours(cookies, start);
         if (at >= 0 && at < end) continue; // shorter, as the next one begins before its end
         if (end > byteLength || (end < byteLength && !ends(cookies[end]))) continue;
-        const place = this.#valuesOf(group).indexOf(textOf(cookies, start, end));
+        const place = this.valuesOf(group).indexOf(textOf(cookies, start, end));
         if (place >= 0) return group.backends[place];
       }
     }
@@ -43,12 +43,12 @@ export class StickyCookie {
 
   /** The Set-Cookie field: until the browser is closed, not for scripts, and only for the paths of the route. */
   setCookie({ path, group }: Route, backend: Backend): string {
-    const value = this.#valuesOf(group)[group.backends.indexOf(backend)];
+    const value = this.valuesOf(group)[group.backends.indexOf(backend)];
     const end = path.length > 1 && path.endsWith("/") ? path.length - 1 : path.length;
     return `${STICKY_COOKIE}=${value}; Path=${path.slice(0, end)}; HttpOnly; SameSite=Lax`;
   }
 
-  #valuesOf({ index, backends, name }: Group): readonly string[] {
+  private valuesOf({ index, backends, name }: Group): readonly string[] {
     const known = this.#values[index];
     if (known !== undefined) return known;
     const key = this.#key();

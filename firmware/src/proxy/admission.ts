@@ -55,7 +55,7 @@ export class Admission implements AdmissionState, MemoryUsers {
   /** The active configuration; with another one there may be more slots. */
   set rules(rules: ActiveConfig) {
     this.#rules = rules;
-    this.#admitQueued();
+    this.admitQueued();
   }
 
   /** Takes a client that has just connected. */
@@ -63,22 +63,22 @@ export class Admission implements AdmissionState, MemoryUsers {
     this.#sessions.add(session);
     this.memory.watch(session.startMs);
     if (this.suspended) {
-      this.#refuse(session, "suspended");
+      this.refuse(session, "suspended");
       return;
     }
     if (this.memory.low) {
-      this.#refuse(session, "no-memory");
+      this.refuse(session, "no-memory");
       return;
     }
     const address = session.client.address;
     const sessionsMax = this.#rules.budget.sessionsMax;
-    let fits = this.#mayHaveSlot(address);
+    let fits = this.mayHaveSlot(address);
     if (!fits || this.#admitted >= sessionsMax) {
-      this.#evictIdle(this.#admitted >= sessionsMax ? undefined : address);
-      fits = this.#admitted < sessionsMax && this.#mayHaveSlot(address);
+      this.evictIdle(this.#admitted >= sessionsMax ? undefined : address);
+      fits = this.#admitted < sessionsMax && this.mayHaveSlot(address);
     }
     if (!fits) {
-      this.#enqueue(session);
+      this.enqueue(session);
       return;
     }
     this.#admitted++;
@@ -89,13 +89,13 @@ export class Admission implements AdmissionState, MemoryUsers {
   ended(session: Session): void {
     this.#sessions.delete(session);
     if (this.memory.low && this.#sessions.size === 0) this.memory.compare();
-    if (this.queued > 0 && this.#leaveQueue(session)) return;
+    if (this.queued > 0 && this.leaveQueue(session)) return;
     if (!session.admitted) {
       if (!session.isAnswered) this.refusals.unanswered++;
       return;
     }
     this.#admitted--;
-    if (this.queued > 0 && !this.#admitting) this.#admitQueued();
+    if (this.queued > 0 && !this.#admitting) this.admitQueued();
   }
 
   /** Ends the session that holds most memory; false when there is none. */
@@ -118,27 +118,27 @@ export class Admission implements AdmissionState, MemoryUsers {
     for (const session of [...this.#sessions]) session.stop();
   }
 
-  #enqueue(session: Session): void {
+  private enqueue(session: Session): void {
     const { address } = session.client;
     const { queueMax } = this.#rules.budget;
     if (this.queued >= queueMax) {
-      this.#refuse(session, "full");
+      this.refuse(session, "full");
       return;
     }
     const sameAddress = [...this.#queue.keys()].filter(other => other.client.address === address);
-    if (sameAddress.length >= this.#share(queueMax, address)) {
-      this.#refuse(session, "client-full");
+    if (sameAddress.length >= this.share(queueMax, address)) {
+      this.refuse(session, "client-full");
       return;
     }
     const cancel = this.#clock.after(this.#rules.config.queueTimeoutMs, () => {
-      this.#leaveQueue(session);
-      this.#refuse(session, "queue-timeout");
+      this.leaveQueue(session);
+      this.refuse(session, "queue-timeout");
     });
     this.#queue.set(session, cancel);
     if (this.#rateTimer === undefined) this.#shedSlow();
   }
 
-  #leaveQueue(session: Session): boolean {
+  private leaveQueue(session: Session): boolean {
     const cancel = this.#queue.get(session);
     if (cancel === undefined) return false;
     cancel();
@@ -154,12 +154,12 @@ export class Admission implements AdmissionState, MemoryUsers {
    * Gives free slots to queued clients, in the order in which they came. A session that ends as soon as it is
    * admitted frees its slot in here, and the loop goes on: a recursive call would nest once per queued client.
    */
-  #admitQueued(): void {
+  private admitQueued(): void {
     this.#admitting = true;
     while (this.queued > 0 && this.#admitted < this.#rules.budget.sessionsMax) {
-      const next = [...this.#queue.keys()].find(each => this.#mayHaveSlot(each.client.address));
+      const next = [...this.#queue.keys()].find(each => this.mayHaveSlot(each.client.address));
       if (next === undefined) break;
-      this.#leaveQueue(next);
+      this.leaveQueue(next);
       this.#admitted++;
       next.admit();
     }
@@ -170,7 +170,7 @@ export class Admission implements AdmissionState, MemoryUsers {
    * Refuses a client. Beyond `REFUSALS_MAX` refused clients the one that was answered first is closed without waiting
    * for its FIN; where none is answered, the new one without an answer.
    */
-  #refuse(session: Session, why: RefusalReason): void {
+  private refuse(session: Session, why: RefusalReason): void {
     this.refusals[REFUSAL_COUNTERS[why]]++;
     session.refuse(why);
     const refused = this.#sessions.size - this.#admitted - this.queued;
@@ -180,13 +180,13 @@ export class Admission implements AdmissionState, MemoryUsers {
   }
 
   /** True while `address` has fewer slots than its share. */
-  #mayHaveSlot(address: string): boolean {
+  private mayHaveSlot(address: string): boolean {
     const rules = this.#rules;
     const sessionsMax = rules.budget.sessionsMax;
     const clientSessionsMax = rules.config.clientSessionsMax;
     // Most often there are fewer sessions than any share, and none has to be counted.
     if (this.#admitted < (clientSessionsMax ?? shareOf(sessionsMax))) return true;
-    const share = this.#share(sessionsMax, address);
+    const share = this.share(sessionsMax, address);
     let sessions = 0;
     for (const session of this.#sessions) {
       if (session.admitted && session.client.address === address) sessions++;
@@ -195,7 +195,7 @@ export class Admission implements AdmissionState, MemoryUsers {
   }
 
   /** How many of `places` this address may have. Behind a trusted proxy are many clients. */
-  #share(places: number, address: string): number {
+  private share(places: number, address: string): number {
     const { config, budget, context } = this.#rules;
     const { clientSessionsMax } = config;
     if (context.trusts(address)) return places;
@@ -208,7 +208,7 @@ export class Admission implements AdmissionState, MemoryUsers {
    * Evicts the session that has been idle longest, for a client that has a request; where `address` is given, only
    * one of that address.
    */
-  #evictIdle(address?: string): void {
+  private evictIdle(address?: string): void {
     let oldest: Session | undefined;
     for (const session of this.#sessions) {
       const { idleSinceMs } = session;
@@ -229,10 +229,10 @@ export class Admission implements AdmissionState, MemoryUsers {
     const { bytesPerSecondMin } = this.#rules.config;
     if (bytesPerSecondMin === 0 || this.queued === 0) return;
     this.#rateTimer = this.#clock.after(RATE_PAUSE_MS, this.#shedSlow);
-    const slow = this.#slowSessions(bytesPerSecondMin);
+    const slow = this.slowSessions(bytesPerSecondMin);
     for (const queued of [...this.#queue.keys()]) {
       const { address } = queued.client;
-      const any = this.#mayHaveSlot(address);
+      const any = this.mayHaveSlot(address);
       const index = slow.findIndex(session => any || session.client.address === address);
       if (index < 0) continue;
       const [session] = slow.splice(index, 1);
@@ -242,7 +242,7 @@ export class Admission implements AdmissionState, MemoryUsers {
   };
 
   /** Sessions below a rate, the slowest first; of two that are equally slow, the one whose address has more of them. */
-  #slowSessions(bytesPerSecondMin: number): Session[] {
+  private slowSessions(bytesPerSecondMin: number): Session[] {
     const slow: { session: Session; rate: number }[] = [];
     const nowMs = this.#clock.now();
     for (const session of this.#sessions) {

@@ -53,20 +53,20 @@ export class MemoryGuard implements Timed {
   watch(nowMs = this.#platform.clock.now()): void {
     // Not checked since the last session ended, whose memory was freed later.
     if (this.low && this.place < 0) this.compare();
-    const free = this.#free;
+    const free = this.free;
     if (free === undefined) return;
-    const ms = this.#pauseMs(free);
+    const ms = this.pauseMs(free);
     if (this.place >= 0 && nowMs + ms >= this.deadlineMs) return;
     this.#deadlines.setDeadline(this, ms, nowMs);
   }
 
   /** `undefined` where the machine gives no limit. */
-  get #free(): number | undefined {
+  private get free(): number | undefined {
     return this.#platform.vitals.freeHeapBytes;
   }
 
   /** How long the sessions need at least to fill the memory above the reserve. */
-  #pauseMs(free: number): number {
+  private pauseMs(free: number): number {
     const spare = free - MEMORY_RESERVE_BYTES;
     if (spare >= this.#users.sessions * SESSION_BYTES_MAX) return CHECK_MAX_MS;
     return Math.max(CHECK_MIN_MS, Math.round(spare / BYTES_PER_MS));
@@ -77,7 +77,7 @@ export class MemoryGuard implements Timed {
     if (this.low) {
       this.#users.closeIdle();
       // One at a time: its memory is freed when its last bytes are acknowledged or given up.
-      if (this.#free! < MEMORY_SHED_BYTES && this.#users.shed()) this.shed++;
+      if (this.free! < MEMORY_SHED_BYTES && this.#users.shed()) this.shed++;
     }
     if (this.#users.sessions > 0) this.watch();
   }
@@ -88,7 +88,7 @@ export class MemoryGuard implements Timed {
 
   /** Compares free memory with the reserve. */
   compare(): void {
-    const free = this.#free;
+    const free = this.free;
     if (free === undefined) return;
     const low = free < MEMORY_RESERVE_BYTES;
     if (low === this.low) return;

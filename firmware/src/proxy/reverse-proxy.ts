@@ -133,14 +133,14 @@ export class ReverseProxy {
     if (backend.state === state) return;
     backend.setState(state);
     this.#report({ level: "I", on: "backend", what: state, name: backend.name });
-    this.#changed();
+    this.changed();
   }
 
   setWeight(backend: Backend, weight: number): void {
     if (backend.weight === weight) return;
     backend.setWeight(weight);
     this.#report({ level: "I", on: "backend", what: "weight", name: backend.name, weight });
-    this.#changed();
+    this.changed();
   }
 
   /** Ends every session. */
@@ -150,7 +150,7 @@ export class ReverseProxy {
     this.#report({ level: "I", on: "proxy", what: "stopped" });
   }
 
-  #changed(): void {
+  private changed(): void {
     this.#active.checks.schedule();
     this.pool.queue.wake();
   }
