@@ -167,8 +167,8 @@ export async function readOptions(line: EmulateLine): Promise<Options | string> 
     port,
   }));
   const demo = backends.length === 0 && values.config === undefined;
-  const base = readDocument(values.config, backends);
   const kind = BOARDS[values.board](values.sockets);
+  const base = readDocument(values.config, backends, kind);
   if (values.check) return `${checked(values.config, base, kind)}\n`;
   const settings = {
     document: values.config === undefined ? undefined : nameOf(base.document),
@@ -185,7 +185,9 @@ export async function readOptions(line: EmulateLine): Promise<Options | string> 
   if (remote === undefined) await requirePorts(published, ui);
   const demoPorts = ui === undefined ? DEMO_PORTS : WORKBENCH_DEMO_PORTS;
   const used = [...published.map(({ port }) => port), ui];
-  const configuration = demo ? readDocument(undefined, await demoBackends(demoPorts, used)) : base;
+  const configuration = demo
+    ? readDocument(undefined, await demoBackends(demoPorts, used), kind)
+    : base;
   const { pty, mdns, engine, quiet, json, log = process.stdout.isTTY ? "compact" : "raw" } = values;
   return {
     ...{ configuration, given: settings, flash, pty, mdns, published, kind, engine },
@@ -221,6 +223,7 @@ function readPagePort(text: string): number {
 function readDocument(
   file: string | undefined,
   backends: { address: string; port: number }[],
+  { link }: BoardKind,
 ): Configuration {
   const name = file === undefined ? "firmware/gateway.json" : `--config "${file}"`;
   let read: Parsed;
@@ -233,7 +236,7 @@ function readDocument(
   let document = read.value;
   const isObject = typeof document === "object" && document !== null && !Array.isArray(document);
   if (backends.length > 0 && isObject) document = { ...(document as object), backends };
-  const outcome = readConfig(document);
+  const outcome = readConfig(document, link);
   if ("config" in outcome) return outcome;
   throw new UsageError(`${name} is refused:\n  ${outcome.complaints.join("\n  ")}`);
 }

@@ -74,7 +74,15 @@ export function start(
   const configStore = store && new ConfigStore(store);
   const reset = platform.vitals.resetReason;
   reportStorage(platform.vitals, report);
-  const startConfig = startConfigOf({ store, configStore, builtIn, given, reset, report });
+  const startConfig = startConfigOf({
+    store,
+    configStore,
+    builtIn,
+    given,
+    reset,
+    report,
+    link: link.kind,
+  });
   const { source, rolledBack } = startConfig;
   report({ level: "I", on: "config", what: "in-force", source, rolledBack });
 

@@ -32,6 +32,9 @@ const BOARD_MANIFESTS = {
 export type FirmwareBoard = keyof typeof BOARD_MANIFESTS;
 export const FIRMWARE_BOARDS = Object.keys(BOARD_MANIFESTS) as FirmwareBoard[];
 
+/** The link of a board. */
+const linkOf = (board: FirmwareBoard) => (board === "wt32-eth01" ? "ethernet" : "wifi");
+
 /** The board of a build that names none. */
 export const DEFAULT_BOARD: FirmwareBoard = "esp32";
 
@@ -253,10 +256,10 @@ function readGateway(): object {
 }
 
 /** Throws a `UsageError` for settings that the board would refuse when it boots, where the user could not see it. */
-export function refuseWrong(settings: readonly string[]): void {
+export function refuseWrong(settings: readonly string[], board = DEFAULT_BOARD): void {
   const document = readGateway();
   const { backends = "", port = "", token = "" } = toObject(settings);
-  const outcome = readConfig(overlay(document, { backends, port }));
+  const outcome = readConfig(overlay(document, { backends, port }), linkOf(board));
   if ("complaints" in outcome) throw new UsageError(outcome.complaints.join("; "));
   if (token !== "" && !isToken(token)) {
     throw new UsageError(`token: ${TOKEN_WANTED}`);
@@ -291,7 +294,7 @@ async function make(
   settings: readonly string[],
   board = DEFAULT_BOARD,
 ): Promise<void> {
-  refuseWrong(settings);
+  refuseWrong(settings, board);
   noteVersion();
   // Each board has a folder of its own in `build`: what was compiled for one is not linked into the other.
   const name = board === DEFAULT_BOARD ? basename(FIRMWARE) : `${basename(FIRMWARE)}-${board}`;

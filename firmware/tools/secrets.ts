@@ -111,7 +111,7 @@ export async function settingsOf(
   const given = readSettings(words, known);
   const kept = options.secrets === undefined ? [] : readSecretsFile(options.secrets);
   const settings = withSecrets(given, kept).filter(text => known.includes(text.split("=", 1)[0]));
-  refuseWrong(settings); // before the user types a password in vain
+  refuseWrong(settings, board); // before the user types a password in vain
   const ssid = settingOf(settings, "ssid");
   if (ask && ssid && settingOf(settings, "password") === undefined) {
     settings.push(`password=${await askPassword(ask, ssid)}`);

@@ -144,7 +144,8 @@ export class RuntimeApi {
   /** See `RunningConfig.configure` and, for `persist: false`, `configureUntilReset`. */
   configure(given: object, { persist = true } = {}): Outcome {
     if (!canRead(this.parts.platform, given)) return refusal(NO_MEMORY);
-    const outcome = readConfig(withSecrets(given, this.running.document));
+    const { link } = this.parts.platform;
+    const outcome = readConfig(withSecrets(given, this.running.document), link.kind);
     if ("complaints" in outcome) return outcome;
     if (!persist) return this.noted(this.running.configureUntilReset(outcome), outcome.config);
     const bytes = jsonLength(outcome.document);

@@ -3,6 +3,7 @@ import { type Configuration, readConfig } from "../config/config.ts";
 import { type ConfigStore, readObject, type StoredConfig } from "../config/config-store.ts";
 import type { TextStore } from "../config/storage.ts";
 import type { Report } from "../log/event.ts";
+import type { Link } from "../platform.ts";
 import type { Source, StartConfig } from "./active-document.ts";
 import { TOKEN_KEY } from "./token.ts";
 
@@ -20,6 +21,7 @@ export interface StartConfigParts {
   readonly given: GivenSettings;
   readonly reset: string | undefined;
   readonly report: Report;
+  readonly link?: Link["kind"];
 }
 
 interface Stored extends Partial<StoredConfig> {
@@ -51,22 +53,23 @@ export function startConfigOf(parts: StartConfigParts): StartConfig {
 }
 
 function chosen(parts: StartConfigParts, stored: Stored, changes: GivenSettings): StartConfig {
-  const { configStore, report } = parts;
+  const { configStore } = parts;
   const active = withoutNext(parts, stored, changes);
   if (stored.next === undefined) return active;
   configStore!.saveNext(undefined); // it is tried once, whatever the result
   if (changes.document !== undefined) return active;
-  const next = checked(overlay(stored.next, changes), report);
+  const next = checked(overlay(stored.next, changes), parts);
   if (next === undefined) return active;
   return { ...next, source: "trial", previous: active, rolledBack: stored.rolledBack };
 }
 
 /** The configuration to use unless another one was accepted for this start. */
 function withoutNext(
-  { builtIn, configStore, report }: StartConfigParts,
+  parts: StartConfigParts,
   { document, failed, rolledBack }: Stored,
   changes: GivenSettings,
 ): StartConfig {
+  const { builtIn, configStore } = parts;
   if (document === undefined) {
     if (changes.document === undefined || failed === undefined) {
       return startWith(builtIn, "built-in", rolledBack, failed);
@@ -76,13 +79,13 @@ function withoutNext(
   }
   const { token, ...laidOver } = changes;
   if (Object.keys(laidOver).length === 0) {
-    const saved = checked(document, report);
+    const saved = checked(document, parts);
     return saved === undefined
       ? startWith(builtIn, "built-in", "invalid", document)
       : startWith(saved, "flash", rolledBack, failed);
   }
   const mixed =
-    laidOver.document === undefined ? checked(overlay(document, laidOver), report) : builtIn;
+    laidOver.document === undefined ? checked(overlay(document, laidOver), parts) : builtIn;
   const error = configStore!.save((mixed ?? builtIn).document);
   const source = error === undefined ? "flash" : "not-saved";
   if (mixed !== undefined) return startWith(mixed, source, rolledBack, undefined);
@@ -105,8 +108,11 @@ function startWith(
 }
 
 /** A saved document, if this firmware accepts it: another version may have written it. */
-function checked(document: object, report: Report): Configuration | undefined {
-  const outcome = readConfig(document);
+function checked(
+  document: object,
+  { report, link }: Pick<StartConfigParts, "report" | "link">,
+): Configuration | undefined {
+  const outcome = readConfig(document, link);
   if ("config" in outcome) return outcome;
   for (const error of outcome.complaints) {
     report({ level: "E", on: "config", what: "refused", error });

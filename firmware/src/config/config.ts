@@ -3,6 +3,7 @@ import type { RedirectStatus } from "../http1/route.ts";
 import { ipv4OrHostName, network } from "../net/address.ts";
 import { LISTENERS_MAX } from "../net/connection-budget.ts";
 import { KEYWORDS_MAX } from "../net/keywords.ts";
+import type { Link } from "../platform.ts";
 import { crossCheck, type GivenDocument } from "./cross-check.ts";
 import {
   dnsName,
@@ -100,9 +101,9 @@ const WAKE_AT_PERCENT = 80;
 
 /**
  * Checks a parsed configuration document as a whole. Returns the configuration, with its defaults, or complaints: each
- * names the key, echoes the value, and says what is expected.
+ * names the key, echoes the value, and says what is expected. `link` is the board's: a cable takes some of its pins.
  */
-export function readConfig(document: unknown): Configuration | Complaints {
+export function readConfig(document: unknown, link?: Link["kind"]): Configuration | Complaints {
   const check = new DocumentReader();
   const root = { path: "", value: document };
   /** Read before the backends, which inherit it. */
@@ -228,7 +229,7 @@ export function readConfig(document: unknown): Configuration | Complaints {
   const { complaints } = check;
   if (complaints.length === 0) {
     crossCheck(check, config, document as GivenDocument);
-    machinesCheck(check, config);
+    machinesCheck(check, config, link);
   }
   return complaints.length > 0 ? { complaints } : { config, document: document as object };
 }

@@ -1,6 +1,7 @@
 import { deepFreeze } from "../deep-freeze.ts";
 import { ROUTE_PATH_MAX } from "../http1/path.ts";
 import { isLocalhost } from "../net/address.ts";
+import type { Link } from "../platform.ts";
 import { unique } from "./cross-check.ts";
 import { httpUrl } from "./http-url.ts";
 import { URL_WANTED } from "./machines-reader.ts";
@@ -11,7 +12,7 @@ import type { Config, MachineSettings, Mode, WakeRule } from "./settings.ts";
 const ASLEEP_CHECK_MIN_MS = 1_000;
 
 /** Complains about valid keys of machines that contradict each other or the rest of the configuration. */
-export function machinesCheck(check: DocumentReader, config: Config): void {
+export function machinesCheck(check: DocumentReader, config: Config, link: Link["kind"]): void {
   const { backends, machines } = config;
   const names = machines.map(({ name }) => name);
   for (const [index, backend] of backends.entries()) {
@@ -33,7 +34,7 @@ export function machinesCheck(check: DocumentReader, config: Config): void {
   }
   unique(check, "machines", names);
   for (const [index, machine] of machines.entries()) {
-    machineCheck(check, `machines[${index}]`, machine, config);
+    machineCheck(check, `machines[${index}]`, machine, config, link);
     uniqueAddress(check, index, machines);
     for (const [at, rule] of (machine.wakeFor ?? []).entries()) {
       ruleCheck(check, `machines[${index}].wakeFor[${at}]`, rule, config);
@@ -45,11 +46,14 @@ function machineCheck(
   check: DocumentReader,
   key: string,
   machine: MachineSettings,
-  { backends, time }: Config,
+  { backends, machines, time }: Config,
+  link: Link["kind"],
 ): void {
   const { name, mac, secureOn, wakeBy, broadcast, wakeFor, sleep } = machine;
   const { awakeTimes, asleepCheckMs } = machine;
-  if (!backends.some(backend => backend.machine === name)) {
+  const isOne = (wanted: string) => machines.some(one => one.name === wanted);
+  const isNamed = backends.some(backend => backend.machine === name);
+  if (!isNamed && backends.every(({ machine }) => machine === undefined || isOne(machine))) {
     check.complain(
       `${key}: no backend runs on it, so no client would wake it; add "machine": ${brief(name)} to its backends`,
     );
@@ -61,7 +65,7 @@ function machineCheck(
       );
     }
   } else {
-    const fault = pinFault(wakeBy.gpio);
+    const fault = pinFault(wakeBy.gpio, link);
     if (fault !== undefined) check.complain(`${key}.wakeBy.gpio: ${fault}`);
     for (const [name, value] of [
       ["secureOn", secureOn],
@@ -209,7 +213,8 @@ function ruleCheck(
 }
 
 /** Why a pin of the ESP32 cannot press a button; `undefined` if it can. */
-function pinFault(pin: number): string | undefined {
+function pinFault(pin: number, link: Link["kind"]): string | undefined {
+  const isEthernet = link === "ethernet";
   let why: string | undefined;
   if (pin >= 34) why = "which is an input only";
   else if (pin >= 6 && pin <= 11) why = "which the chip's flash uses";
@@ -217,10 +222,15 @@ function pinFault(pin: number): string | undefined {
   else if (pin === 20 || pin === 24 || (pin >= 28 && pin <= 31))
     why = "which the chip does not have";
   else if (STRAPPING_PINS.includes(pin)) why = "whose level at a reset decides how the chip starts";
-  return why && `is ${pin}, ${why}; wanted one of ${PINS_WANTED}`;
+  else if (isEthernet && ETHERNET_PINS.includes(pin)) why = "which the board's Ethernet uses";
+  const wanted = isEthernet
+    ? "4, 13, 14, 17, 32, 33"
+    : "4, 13, 14, 16 to 19, 21 to 23, 25 to 27, 32, 33";
+  return why && `is ${pin}, ${why}; wanted one of ${wanted}`;
 }
 
 /** ESP32 datasheet, "Strapping pins". */
 const STRAPPING_PINS: readonly number[] = Object.freeze([0, 2, 5, 12, 15]);
 
-const PINS_WANTED = "4, 13, 14, 16 to 19, 21 to 23, 25 to 27, 32, 33";
+/** RMII with the PHY's clock on GPIO 0, MDC, MDIO and the PHY's reset (manifest-ethernet.json). */
+const ETHERNET_PINS: readonly number[] = Object.freeze([0, 16, 18, 19, 21, 22, 23, 25, 26, 27]);
