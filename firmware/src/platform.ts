@@ -123,6 +123,20 @@ export interface UDPConstructor {
   }): UDPSocket;
 }
 
+/** An output pin (`embedded:io/digital`). */
+export interface DigitalPin {
+  write(level: 0 | 1): void;
+  /** Makes it an input. */
+  close(): void;
+}
+
+export interface DigitalConstructor {
+  /** Throws if the chip does not have the pin, or uses it otherwise. The level is set before the direction. */
+  new (options: { pin: number; mode: number; initialValue: 0 | 1 }): DigitalPin;
+  /** A value of `mode`. */
+  readonly Output: number;
+}
+
 /** Cancels a task that has not run yet; afterwards it does nothing. */
 export type Cancel = () => void;
 
@@ -343,6 +357,8 @@ export type PutFields = (
 export interface Platform {
   readonly TCP: TCPConstructor;
   readonly Listener: ListenerConstructor;
+  /** Absent where there are no pins. */
+  readonly Digital?: DigitalConstructor;
   /** Absent where the board has no UDP: names are not resolved there. */
   readonly UDP?: UDPConstructor;
   /**

@@ -143,6 +143,13 @@ export class Backend {
     return this.machine !== undefined && this.machine.state !== "awake";
   }
 
+  /** The machine of the backend has been awake for a short time, and the backend has not been ready since. */
+  isStarting(nowMs: number): boolean {
+    const { machine, health } = this;
+    if (machine?.state !== "awake" || nowMs >= machine.startedByMs) return false;
+    return !health.up && health.sinceMs <= machine.sinceMs;
+  }
+
   /** Sessions per unit of weight; infinite for weight 0. */
   get loadFactor(): number {
     const weight = this.effectiveWeight;

@@ -124,10 +124,11 @@ export class Health {
 
   /** Nothing is known about it any more: it is down until a check passes, and the first one decides alone. */
   forget(nowMs: number): void {
-    this.awaitsAddress(nowMs);
-    this.wantsDrain = false;
-    this.#checked = false;
+    this.changes.count++;
+    this.up = this.wantsDrain = this.#checked = false;
     this.contraryChecks = 0;
+    this.code = undefined;
+    this.sinceMs = nowMs;
   }
 
   /** The name could not be resolved, and never was. */

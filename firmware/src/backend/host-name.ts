@@ -25,6 +25,8 @@ export class HostName {
   failuresTotal = 0;
   /** Why the last question failed; absent where it did not. */
   declare failure: string | undefined;
+  /** A machine of this name is being woken: a failed question is soon asked again. Absent if not. */
+  declare isUrgent: boolean | undefined;
   /** Called when `dueMs` is earlier than before. */
   declare onDue: (() => void) | undefined;
 
@@ -34,6 +36,14 @@ export class HostName {
 
   get isUnresolved(): boolean {
     return this.addresses.length === 0;
+  }
+
+  /** A machine of this name begins to wake, or does not any more. */
+  setUrgent(isUrgent: boolean, nowMs: number): void {
+    this.isUrgent = isUrgent;
+    if (!isUrgent || !this.isUnresolved || nowMs >= this.dueMs) return;
+    this.dueMs = nowMs;
+    this.onDue?.();
   }
 
   /** No connection could be made to a backend of this name: its addresses may have changed before their time was up. */

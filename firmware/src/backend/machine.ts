@@ -65,6 +65,10 @@ export class Machine {
   settledAtMs = 0;
   /** A check of one of its backends has had a result. */
   checked = false;
+  /** The last failed check was not without an answer: the machine runs, but not its services. */
+  answers = false;
+  /** Until then backends that are not ready yet, though the machine is awake, may be starting. */
+  startedByMs = 0;
   /** While it wakes: packets sent in a row, when the next one is due, failed checks. */
   packets = 0;
   packetDueMs = 0;
@@ -77,8 +81,13 @@ export class Machine {
   /** Time asleep before `sinceMs`. */
   #asleepMs = 0;
 
-  constructor(settings: MachineSettings, changes: Changes, nowMs: number) {
+  /** `isAwake`: a check of one of its backends has passed. */
+  constructor(settings: MachineSettings, changes: Changes, nowMs: number, isAwake = false) {
     this.settings = settings;
+    if (isAwake) {
+      this.state = "awake";
+      this.why = "check";
+    }
     this.#changes = changes;
     this.sinceMs = nowMs;
     this.lastUsedMs = nowMs;

@@ -84,7 +84,8 @@ export class BackendNames {
       const isFirst = host.failures++ === 0;
       host.failuresTotal++;
       host.failure = result.failure;
-      host.dueMs = nowMs + Math.min(RETRY_MIN_MS * 2 ** (host.failures - 1), RETRY_MAX_MS);
+      const pauseMs = Math.min(RETRY_MIN_MS * 2 ** (host.failures - 1), RETRY_MAX_MS);
+      host.dueMs = nowMs + (host.isUrgent ? RETRY_MIN_MS : pauseMs);
       if (isFirst) this.reportFailure(host, result.failure);
       return;
     }

@@ -58,7 +58,9 @@ export class HealthChecks {
         : context.platform.clock.now() + (FAST_INTERVAL_MS * index) / count,
       downIntervalMs: 0,
     }));
-    for (const machine of pool.machines ?? []) if (machine.checked) this.setDue(machine);
+    for (const machine of pool.machines ?? []) {
+      if (machine.checked && machine.state !== "awake") this.setDue(machine);
+    }
     for (const backend of pool.backends) {
       if (backend.isUnresolved) {
         // The first failure of a name is reported alone: it may have been in a previous configuration.
@@ -89,9 +91,14 @@ export class HealthChecks {
   resolved(backend: Backend): void {
     const due = this.#due[backend.index];
     const nowMs = this.now();
-    const isChecked = backend.settings.health.check !== "none";
-    this.reportChange(backend, backend.health.resolved(isChecked, nowMs));
-    due.atMs = nowMs;
+    if (backend.isAsleep) {
+      backend.health.forget(nowMs);
+      due.atMs = this.dueAtMs(backend, backend.machine!);
+    } else {
+      const isChecked = backend.settings.health.check !== "none";
+      this.reportChange(backend, backend.health.resolved(isChecked, nowMs));
+      due.atMs = nowMs;
+    }
     this.schedule();
   }
 
@@ -112,15 +119,20 @@ export class HealthChecks {
   }
 
   private setDue(machine: Machine): void {
-    const nowMs = this.now();
-    const atMs = Math.max(nowMs, machine.settledAtMs);
     for (const backend of this.#pool.backends) {
       if (backend.machine !== machine || backend.isUnresolved) continue;
       const due = this.#due[backend.index];
-      const isChecked = machine.state === "awake" || machine.state === "waking";
       due.downIntervalMs = 0;
-      due.atMs = isChecked ? atMs : atMs + this.intervalMs(backend, due);
+      due.atMs = this.dueAtMs(backend, machine);
     }
+  }
+
+  /** The time of the first check of a backend after its machine has changed its state. */
+  private dueAtMs(backend: Backend, machine: Machine): number {
+    const { state, checked, settledAtMs } = machine;
+    const atMs = Math.max(this.now(), settledAtMs);
+    if (state === "awake" || state === "waking" || !checked) return atMs;
+    return atMs + this.intervalMs(backend, this.#due[backend.index]);
   }
 
   /** A request has failed at the backend. */
@@ -242,27 +254,36 @@ export class HealthChecks {
   }
 
   private intervalMs(backend: Backend, due: Due): number {
-    const { health, settings, isAsleep } = backend;
+    const { health, settings } = backend;
     let ms = settings.health.intervalMs;
     if (health.up) due.downIntervalMs = 0;
     if (health.contraryChecks > 0) {
       ms = Math.min(ms, FAST_INTERVAL_MS);
-    } else if (isAsleep && !this.isWatched(backend, backend.machine!)) {
-      const { state, settings } = backend.machine!;
-      if (state === "waking") return Math.max(0, due.atMs + WAKING_INTERVAL_MS - this.now());
-      return settings.asleepCheckMs || Number.POSITIVE_INFINITY;
     } else if (!health.up) {
+      const { machine } = backend;
+      const ofMachine = machine && this.machineIntervalMs(backend, machine, due);
+      if (ofMachine !== undefined) return ofMachine;
       ms = Math.min(Math.max(due.downIntervalMs * 2, DOWN_INTERVAL_MIN_MS), DOWN_INTERVAL_MAX_MS);
       due.downIntervalMs = ms;
     }
     return ms * (1 + JITTER * (2 * this.#context.platform.random() - 1));
   }
 
-  /** The machine is not awake, and yet its backend is checked as any that is down. */
-  private isWatched({ health }: Backend, { state, why, sinceMs }: Machine): boolean {
+  /**
+   * The pause before the next check of a backend, which is down, of `machine`; `Infinity`: it is not checked; `undefined`: it is checked as any
+   * backend that is down.
+   */
+  private machineIntervalMs(backend: Backend, machine: Machine, due: Due): number | undefined {
+    const { state, why, sinceMs, answers, settings } = machine;
+    const nowMs = this.now();
+    if (state === "waking" || backend.isStarting(nowMs)) {
+      return Math.max(0, due.atMs + WAKING_INTERVAL_MS - nowMs);
+    }
+    if (state === "awake") return undefined;
     // A machine that answers runs without its services: no check wakes it.
-    if (why === "unreachable") return state === "asleep" && health.code !== "L4TOUT";
-    return state === "failed" && this.now() - sinceMs < FAILED_CHECKS_MS;
+    const isChecked =
+      state === "failed" ? nowMs - sinceMs < FAILED_CHECKS_MS : why === "unreachable" && answers;
+    return isChecked ? undefined : settings.asleepCheckMs || Number.POSITIVE_INFINITY;
   }
 
   /** Logs a change; queued requests may find a backend now. */

@@ -1,4 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
+import type { CheckCode } from "../backend/health.ts";
 import type { Machine, MachineKeeper, MachineReason, WakeReason } from "../backend/machine.ts";
 import type { HealthChecks } from "../checks/health-checks.ts";
 import type { Report } from "../log/event.ts";
@@ -6,8 +7,19 @@ import type { Platform } from "../platform.ts";
 import type { Group } from "../pool/group.ts";
 import type { IdleConnections } from "../pool/idle-connections.ts";
 import type { Pool } from "../pool/pool.ts";
+import { exceptionText } from "../text/exception.ts";
+import type { PowerButtons } from "./power-buttons.ts";
 import { mayWake, type WakeClient } from "./wake-rules.ts";
 import { Waking } from "./waking.ts";
+
+/**
+ * How long a power button is not pressed after the board's own power has come back, in ms: the machine's has, too, and it
+ * may be booting. Until it has its network, no check can tell.
+ */
+const POWER_RETURN_MS = 90_000;
+
+/** Reset reasons of a board whose power has failed. */
+const POWER_FAILURES: readonly (string | undefined)[] = Object.freeze(["power-on", "brownout"]);
 
 /** The parts of a configuration that work with machines. */
 export interface MachinesParts {
@@ -16,6 +28,7 @@ export interface MachinesParts {
   readonly pool: Pool;
   readonly checks: HealthChecks;
   readonly idle: IdleConnections;
+  readonly buttons: PowerButtons;
   /** How long a machine may take until a backend is ready, in ms. */
   readonly holdMs: number;
 }
@@ -33,9 +46,13 @@ export class Machines implements MachineKeeper {
     const { platform, report, holdMs } = parts;
     this.#parts = parts;
     this.list = machines;
-    const failed = (machine: Machine) => this.#change(machine, "failed", "not-ready");
+    const failed = (machine: Machine) => this.change(machine, "failed", "not-ready");
     this.#waking = new Waking({ platform, report, machines, holdMs, failed });
-    for (const machine of machines) machine.keeper = this;
+    for (const machine of machines) {
+      machine.keeper = this;
+      const { wakeBy } = machine.settings;
+      if (wakeBy !== "packet") this.try(machine, () => parts.buttons.open(wakeBy.gpio));
+    }
   }
 
   /** The network is up. */
@@ -53,24 +70,27 @@ export class Machines implements MachineKeeper {
     this.#waking.pause();
     for (const machine of this.list) {
       if (machine.keeper !== this) continue;
-      if (machine.state === "waking") this.#change(machine, "asleep", "removed");
+      if (machine.state === "waking") this.change(machine, "asleep", "removed");
       machine.keeper = undefined;
     }
   }
 
   /**
    * A client finds no backend in `group`: wakes a machine that backends of it run on, if this client may wake it, unless one is
-   * waking already. Returns that machine: the client may wait for it. `undefined`: no backend of the group sleeps, or its machine may not be woken now.
+   * waking already, or is awake and its backend may be starting. Returns that machine: the client may wait for it. `undefined`: there is none,
+   * or it may not be woken now.
    */
   wakeFor(group: Group, tried: number, client: WakeClient): Machine | undefined {
-    const nowMs = this.#now();
+    const nowMs = this.now();
     let best: Machine | undefined;
-    for (const { machine, state, weight, index } of group.backends) {
-      if (machine === undefined || machine.keeper === undefined || machine.state === "awake")
-        continue;
+    for (const backend of group.backends) {
+      const { machine, state, weight, index } = backend;
+      if (machine === undefined || machine.keeper === undefined) continue;
       if (state !== "ready" || weight === 0 || (tried & (1 << index)) !== 0) continue;
-      if (machine.pauseMs(nowMs) > 0 || !isAllowed(machine, client)) continue;
-      if (machine.state === "waking") return machine;
+      const isStarting = backend.isStarting(nowMs);
+      if ((machine.state === "awake" && !isStarting) || machine.pauseMs(nowMs) > 0) continue;
+      if (!isAllowed(machine, client)) continue;
+      if (machine.state === "waking" || isStarting) return machine;
       // One that has failed comes last.
       if (best === undefined || (best.state === "failed" && machine.state === "asleep"))
         best = machine;
@@ -81,7 +101,7 @@ export class Machines implements MachineKeeper {
 
   /** How long no request wakes a machine of `group`, because waking has failed, in ms; 0: that is not why. */
   pauseMs(group: Group): number {
-    const nowMs = this.#now();
+    const nowMs = this.now();
     let ms = 0;
     for (const { machine } of group.backends) {
       const pauseMs = machine?.pauseMs(nowMs) ?? 0;
@@ -93,7 +113,7 @@ export class Machines implements MachineKeeper {
   /** Begins to wake a machine, unless it is waking or awake. `id`: the session of the client that wakes it. */
   wake(machine: Machine, why: WakeReason, id?: number): void {
     if (machine.state === "waking" || machine.state === "awake") return;
-    this.#change(machine, "waking", why, id);
+    this.change(machine, "waking", why, id);
   }
 
   /** The operator wants the machine awake until `untilMs`, of the board's clock; `undefined`: no longer. */
@@ -104,44 +124,81 @@ export class Machines implements MachineKeeper {
 
   /** The machine has gone to sleep, or may do so: its backends get no more sessions, and no checks. */
   asleep(machine: Machine, why: MachineReason): void {
-    this.#change(machine, "asleep", why);
+    this.change(machine, "asleep", why);
   }
 
   ready(machine: Machine): void {
     const isWaking = machine.state === "waking";
-    if (isWaking && machine.failedChecks > 0) machine.lastBootMs = this.#now() - machine.sinceMs;
-    this.#change(machine, "awake", isWaking ? machine.why : "check");
+    const nowMs = this.now();
+    if (isWaking && machine.failedChecks > 0) machine.lastBootMs = nowMs - machine.sinceMs;
+    machine.startedByMs = nowMs + this.#parts.holdMs;
+    this.change(machine, "awake", isWaking ? machine.why : "check");
   }
 
-  checkFailed(machine: Machine): void {
-    if (machine.state === "waking") machine.failedChecks++;
+  checkFailed(machine: Machine, code: CheckCode): void {
+    machine.answers = code !== "L4TOUT";
+    if (machine.state === "waking") {
+      machine.failedChecks++;
+      if (!machine.answers) this.press(machine);
+    }
     const isUp = (one: Backend) => one.machine === machine && one.health.up;
     if (machine.state === "awake" && !this.#parts.pool.backends.some(isUp)) {
-      this.#change(machine, "asleep", "unreachable");
+      this.change(machine, "asleep", "unreachable");
     }
   }
 
   changed(machine: Machine): void {
     const { pool, checks, idle } = this.#parts;
-    const nowMs = this.#now();
-    if (machine.state === "asleep") {
-      for (const backend of pool.backends) {
-        if (backend.machine !== machine) continue;
-        backend.health.forget(nowMs);
-        idle.shrink(0, backend);
-      }
+    const nowMs = this.now();
+    for (const backend of pool.backends) {
+      if (backend.machine !== machine) continue;
+      backend.host?.setUrgent(machine.state === "waking", nowMs);
+      if (machine.state !== "asleep") continue;
+      backend.health.forget(nowMs);
+      idle.shrink(0, backend);
     }
     checks.machineChanged(machine);
     this.#waking.schedule();
     pool.queue.wake();
   }
 
-  #now(): number {
+  /**
+   * Presses the power button of a machine that does not answer, unless it was pressed or switched on by itself a short time
+   * ago: a second press would switch it off again.
+   */
+  private press(machine: Machine): void {
+    const { platform, report, buttons, holdMs } = this.#parts;
+    const { name, why, settings } = machine;
+    const { wakeBy } = settings;
+    const nowMs = this.now();
+    if (wakeBy === "packet" || nowMs < machine.pressedAtMs + holdMs) return;
+    const mayBoot = nowMs < POWER_RETURN_MS && POWER_FAILURES.includes(platform.vitals.resetReason);
+    if (mayBoot && why !== "operator") return;
+    const { gpio, pressMs } = wakeBy;
+    machine.pressedAtMs = nowMs;
+    if (!this.try(machine, () => buttons.press(gpio, pressMs))) return;
+    report({ level: "I", on: "machine", what: "pressed", name, gpio });
+  }
+
+  /** False, with an event, if the pin cannot be used. */
+  private try(machine: Machine, use: () => void): boolean {
+    try {
+      use();
+      return true;
+    } catch (error) {
+      const { name } = machine;
+      const { report } = this.#parts;
+      report({ level: "W", on: "machine", what: "wake-error", name, error: exceptionText(error) });
+      return false;
+    }
+  }
+
+  private now(): number {
     return this.#parts.platform.clock.now();
   }
 
-  #change(machine: Machine, state: Machine["state"], why: MachineReason, id?: number): void {
-    const nowMs = this.#now();
+  private change(machine: Machine, state: Machine["state"], why: MachineReason, id?: number): void {
+    const nowMs = this.now();
     const ms = Math.round(nowMs - machine.sinceMs);
     const isTrouble = state === "failed" || why === "unreachable";
     const { name } = machine;

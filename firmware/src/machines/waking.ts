@@ -40,7 +40,7 @@ export class Waking {
   /** The network is up. */
   resume(): void {
     const nowMs = this.#parts.platform.clock.now();
-    if (this.#paused) for (const machine of this.#waking()) machine.restartPackets(nowMs);
+    if (this.#paused) for (const machine of this.waking()) machine.restartPackets(nowMs);
     this.#paused = false;
     this.schedule();
   }
@@ -48,7 +48,7 @@ export class Waking {
   /** The network is down, or another configuration is in force. */
   pause(): void {
     this.#paused = true;
-    this.#rest();
+    this.rest();
   }
 
   /** Does what is due and sets the timer for what is due next. Called whenever a machine has changed its state. */
@@ -58,40 +58,40 @@ export class Waking {
     if (this.#paused) return;
     const { platform, holdMs } = this.#parts;
     let atMs = Number.POSITIVE_INFINITY;
-    for (const machine of this.#waking()) {
+    for (const machine of this.waking()) {
       atMs = Math.min(atMs, machine.sinceMs + holdMs);
       if (machine.settings.wakeBy === "packet") atMs = Math.min(atMs, machine.packetDueMs);
     }
     if (atMs === Number.POSITIVE_INFINITY) {
-      this.#rest();
+      this.rest();
       return;
     }
     this.#alarm = platform.clock.after(Math.max(0, atMs - platform.clock.now()), () => {
       this.#alarm = undefined;
       try {
-        this.#work();
+        this.work();
       } finally {
         this.schedule();
       }
     });
   }
 
-  #waking(): readonly Machine[] {
+  private waking(): readonly Machine[] {
     return this.#parts.machines.filter(({ state }) => state === "waking");
   }
 
-  #work(): void {
+  private work(): void {
     const { platform, holdMs, failed } = this.#parts;
     const nowMs = platform.clock.now();
-    for (const machine of this.#waking()) {
+    for (const machine of this.waking()) {
       if (nowMs >= machine.sinceMs + holdMs) failed(machine);
       else if (machine.settings.wakeBy === "packet" && nowMs >= machine.packetDueMs) {
-        this.#send(machine, nowMs);
+        this.send(machine, nowMs);
       }
     }
   }
 
-  #send(machine: Machine, nowMs: number): void {
+  private send(machine: Machine, nowMs: number): void {
     const { platform, report } = this.#parts;
     const { mac, secureOn, broadcast } = machine.settings;
     const isFirst = machine.packets === 0;
@@ -110,7 +110,7 @@ export class Waking {
   }
 
   /** No machine is waking. */
-  #rest(): void {
+  private rest(): void {
     this.#alarm?.();
     this.#alarm = undefined;
     this.#socket?.close();

@@ -59,19 +59,20 @@ export class Pool {
   private runOn(settings: readonly MachineSettings[], before: Pool | undefined): void {
     const nowMs = this.#parts.clock.now();
     this.machines = settings.map(own => {
+      const { name, mac } = own;
+      const backends = this.backends.filter(backend => backend.settings.machine === name);
+      // Without the check, a backend of the first configuration would be up.
+      const isAwake = backends.some(({ health }) => health.up && health.code !== undefined);
       const machine =
-        before?.machines?.find(({ settings: { name, mac } }) => {
-          return name === own.name && mac === own.mac;
-        }) ?? new Machine(own, this.#shared.changes, nowMs);
+        before?.machines?.find(known => known.name === name && known.settings.mac === mac) ??
+        new Machine(own, this.#shared.changes, nowMs, isAwake);
       machine.settings = own;
+      for (const backend of backends) {
+        backend.machine = machine;
+        if (backend.isAsleep) backend.health.forget(nowMs);
+      }
       return machine;
     });
-    for (const backend of this.backends) {
-      const { machine: name } = backend.settings;
-      if (name === undefined) continue;
-      backend.machine = this.machines.find(machine => machine.name === name);
-      if (backend.isAsleep) backend.health.forget(nowMs);
-    }
   }
 
   /** Adds a group of the backends of these names, or of all, with a strategy of its own. */

@@ -22,7 +22,7 @@ import { StickyCookie } from "../pool/sticky-cookie.ts";
 import type { AdmissionState } from "./context.ts";
 import { ExchangePool, type HttpContext } from "./exchange-pool.ts";
 import { RETRY_DEADLINE_MS } from "./exchange-state.ts";
-import { resolverOf, type SharedState } from "./shared-state.ts";
+import { powerButtonsOf, resolverOf, type SharedState } from "./shared-state.ts";
 import { TlsRoutes } from "./tls-routes.ts";
 
 /** Heads up to here, which nearly all are, are rewritten by one writer, whose buffer is always there. */
@@ -165,11 +165,13 @@ function backendNames(
 
 /** Another function of its own. */
 function machinesOf(
-  { platform, report }: SharedState,
+  shared: SharedState,
   { config: { holdMs }, pool, checks, context: { idle } }: ActiveConfig,
   machines: readonly Machine[],
 ): Machines {
-  return new Machines({ platform, report, pool, checks, idle, holdMs }, machines);
+  const { platform, report } = shared;
+  const buttons = powerButtonsOf(shared);
+  return new Machines({ platform, report, pool, checks, idle, buttons, holdMs }, machines);
 }
 
 /** The keywords of one side. */

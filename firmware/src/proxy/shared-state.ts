@@ -2,6 +2,7 @@ import { Resolver } from "../dns/resolver.ts";
 import type { Report } from "../log/event.ts";
 import type { Log } from "../log/log.ts";
 import { noTraffic } from "../log/traffic.ts";
+import { PowerButtons } from "../machines/power-buttons.ts";
 import { Deadlines } from "../net/deadlines.ts";
 import { RawStream, SCRATCH_BYTES } from "../net/raw-stream.ts";
 import { randomSipKey, type SipKey } from "../net/sip-hash.ts";
@@ -11,6 +12,8 @@ import type { Platform } from "../platform.ts";
 export type SharedState = Readonly<ReturnType<typeof sharedState>> & {
   /** See `resolverOf`. */
   resolver?: Resolver;
+  /** See `powerButtonsOf`. */
+  powerButtons?: PowerButtons;
 };
 
 /** The board's resolver of host names, made for the first that needs it. */
@@ -19,6 +22,12 @@ export function resolverOf(shared: SharedState): Resolver {
   const servers = () => platform.link.dnsServers ?? [];
   shared.resolver ??= new Resolver({ platform, report, servers });
   return shared.resolver;
+}
+
+/** The power buttons of machines, made for the first configuration with a machine. */
+export function powerButtonsOf(shared: SharedState): PowerButtons {
+  shared.powerButtons ??= new PowerButtons(shared.platform);
+  return shared.powerButtons;
 }
 
 export function sharedState(platform: Platform, log: Log, report: Report) {
