@@ -117,7 +117,8 @@ export function* metrics(runtime: RuntimeApi): Generator<string, void> {
   }
   yield head("refusals_total", "Clients and requests that were refused.");
   for (const [reason, key] of Object.entries(REFUSAL_COUNTERS)) {
-    yield sample("refusals_total", { reason }, refusals[key]);
+    const count = refusals[key];
+    if (count !== undefined) yield sample("refusals_total", { reason }, count);
   }
   yield head("log_dropped_lines_total", "Lines of the log that the serial port did not get.");
   for (const kind of EVENT_KINDS)

@@ -65,6 +65,10 @@ export interface AnswerOptions {
   readonly headOnly?: boolean;
   /** The connection stays open. */
   readonly keepAlive?: boolean;
+  /** Seconds after which the client of a 503 may try again. */
+  readonly retryAfterS?: number | undefined;
+  /** A page instead of the text, in ASCII. */
+  readonly page?: string | undefined;
   /** The URL of a redirect. */
   readonly location?: string | undefined;
 }
@@ -79,18 +83,28 @@ export function wantsHtml(head: Head): boolean {
 /** A whole reply, small enough for any send buffer; a redirect may be as long as its URL. */
 export function answer(
   status: AnswerStatus,
-  { advice, html = false, headOnly = false, keepAlive = false, location }: AnswerOptions = {},
+  {
+    advice,
+    html = false,
+    headOnly = false,
+    keepAlive = false,
+    retryAfterS = RETRY_AFTER_S,
+    page,
+    location,
+  }: AnswerOptions = {},
 ): Uint8Array {
   const reason = REASONS[status];
   const text = advice ?? ADVICE[status];
-  const body = html
-    ? `<!doctype html><title>${status} ${reason}</title><h1>${status} ${reason}</h1><p>${text}</p>\n`
-    : `${status} ${reason}\n${text}\n`;
+  const body =
+    page ??
+    (html
+      ? `<!doctype html><title>${status} ${reason}</title><h1>${status} ${reason}</h1><p>${text}</p>\n`
+      : `${status} ${reason}\n${text}\n`);
   const fields = [
     `Content-Type: text/${html ? "html" : "plain"}`,
     `Content-Length: ${body.length}`,
     ...(location === undefined ? [] : [`Location: ${location}`]),
-    ...(status === 503 ? [`Retry-After: ${RETRY_AFTER_S}`] : []),
+    ...(status === 503 ? [`Retry-After: ${retryAfterS}`] : []),
     ...(status === 405 ? ["Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"] : []),
     ...(keepAlive ? [] : ["Connection: close"]),
   ];

@@ -241,7 +241,7 @@ function wasHere(head: Head, pseudonym: string): boolean {
 }
 
 /** The value of Host, empty if HTTP/1.0 has none. */
-function hostOf(head: Head): string {
+export function hostOf(head: Head): string {
   const host = head.only(HOST);
   return host < 0 ? "" : head.value(host);
 }

@@ -9,6 +9,12 @@ export type Level = "I" | "W" | "E";
 /** Why a backend's response was not forwarded: it is invalid, or exceeds this limit of the configuration. */
 export type AnswerRefusal = "invalid-answer" | "headBytesMax" | "headLinesMax" | "no-memory";
 
+/**
+ * Why a client is not held, or no longer, for a machine that sleeps: it may not wake the machine; as many as may be are held;
+ * memory is low; the machine was not ready in time. `waking`: it is a browser, and gets a page that asks again.
+ */
+export type HoldRefusal = "asleep" | "held-full" | "no-memory" | "wake-failed" | "waking";
+
 /** Why there is no connection to a backend. With the SDK's sockets all but a timeout are `refused`. */
 export type ConnectError = Exclude<SocketFailure, "memory">;
 
@@ -177,6 +183,8 @@ export type Event =
       out: number;
       /** Further attempts; absent if there was none. */
       retries?: number;
+      /** How long the client was held for a machine that sleeps; absent if it was not. */
+      held?: number;
       /**
        * HAProxy's timers TR/Tw/Tc/Tr/Ta in milliseconds, -1 for a phase that was not reached: request head, queue,
        * connection, response head, and total.
@@ -184,7 +192,7 @@ export type Event =
       T: string;
       /** HAProxy's termination state; absent if the request ended normally. */
       state?: string;
-      why?: AnswerRefusal | "slow";
+      why?: AnswerRefusal | HoldRefusal | "slow";
     }
   /** Lines that the serial port did not get since the last such line. */
   | { level: "W"; on: "log"; what: "dropped"; requests: number; board: number }
@@ -205,6 +213,8 @@ export type Event =
       out: number;
       /** Further backends that were tried with a TLS hello; absent if there was none. */
       retries?: number;
+      /** How long the client was held for a machine that sleeps; absent if it was not. */
+      held?: number;
       ms: number;
       why: Ending;
     }

@@ -33,21 +33,32 @@ function optional(key: string, value: string): string {
   return `${String.fromCharCode(OPTIONAL)}${value} ${key}=${value}`;
 }
 
-/** Texts: request, address, backend, method, path, state, why. Numbers: ms, id, port, status, in, out, retries, timers. */
-export const REQUEST_LINE = [
-  `I (${number(0)}) http: request id=${number(1)}${optional("request", text(0))}`,
-  ` client=${text(1)}:${number(2)}${optional("backend", text(2))} method=${text(3)} path=${text(4)}`,
-  ` status=${number(3)} in=${number(4)} out=${number(5)}${optional("retries", number(6))}`,
-  ` T=${number(7)}/${number(8)}/${number(9)}/${number(10)}/${number(11)}`,
-  `${optional("state", text(5))}${optional("why", text(6))}`,
-].join("");
+function requestLine(client: string, held: string): string {
+  return [
+    `I (${number(0)}) http: request id=${number(1)}${optional("request", text(0))}`,
+    ` client=${client}${optional("backend", text(2))} method=${text(3)} path=${text(4)}`,
+    ` status=${number(3)} in=${number(4)} out=${number(5)}${optional("retries", number(6))}${held}`,
+    ` T=${number(7)}/${number(8)}/${number(9)}/${number(10)}/${number(11)}`,
+    `${optional("state", text(5))}${optional("why", text(6))}`,
+  ].join("");
+}
 
-/** Texts: level, address, protocol, backend, why, sni, alpn. Numbers: ms, id, port, status, in, out, duration, retries. */
+/** Texts: request, address, backend, method, path, state, why. Numbers: ms, id, port, status, in, out, retries, timers. */
+export const REQUEST_LINE = requestLine(`${text(1)}:${number(2)}`, "");
+
+/**
+ * The same of a client that was held for a machine that sleeps: address and port are one text, and the number of the port is how
+ * long, for a line has twelve numbers.
+ */
+export const HELD_REQUEST_LINE = requestLine(text(1), optional("held", number(2)));
+
+/** Texts: level, address, protocol, backend, why, sni, alpn. Numbers: ms, id, port, status, in, out, duration, retries, held. */
 export const SESSION_LINE = [
   `${text(0)} (${number(0)}) session: end id=${number(1)} client=${text(1)}:${number(2)}`,
   `${optional("protocol", text(2))}${optional("backend", text(3))}`,
   `${optional("sni", text(5))}${optional("alpn", text(6))}${optional("status", number(3))}`,
-  ` in=${number(4)} out=${number(5)}${optional("retries", number(7))} ms=${number(6)} why=${text(4)}`,
+  ` in=${number(4)} out=${number(5)}${optional("retries", number(7))}${optional("held", number(8))}`,
+  ` ms=${number(6)} why=${text(4)}`,
 ].join("");
 
 /** Numbers: ms, requests, board. */

@@ -1,5 +1,6 @@
 /** Clients and requests that were refused since the start, by the reason. */
-export type Refusals = ReturnType<typeof noRefusals>;
+export type Refusals = ReturnType<typeof noRefusals> &
+  Partial<ReturnType<typeof noMachineRefusals>>;
 
 export function noRefusals() {
   return {
@@ -27,6 +28,18 @@ export function noRefusals() {
   };
 }
 
+/** Refusals of clients of a machine that sleeps: a board without machines has no counters for them. */
+export function noMachineRefusals() {
+  return {
+    /** The client may not wake the machine. */
+    asleep: 0,
+    /** As many clients were held as may be. */
+    heldFull: 0,
+    /** The machine was woken, and not ready in time. */
+    wakeFailed: 0,
+  };
+}
+
 /** The counter of each reason in the log. */
 export const REFUSAL_COUNTERS = Object.freeze({
   full: "full",
@@ -39,4 +52,7 @@ export const REFUSAL_COUNTERS = Object.freeze({
   "no-route": "noRoute",
   "bad-hello": "badHello",
   "hello-timeout": "helloTimeout",
+  asleep: "asleep",
+  "held-full": "heldFull",
+  "wake-failed": "wakeFailed",
 } as const satisfies Record<string, keyof Refusals>);

@@ -261,7 +261,11 @@ test("queued requests are woken in the order in which they came, on the next tur
   const { clock, pool, a } = bench([{ maxSessions: 1 }]);
   pool.acquire(a);
   const woken: string[] = [];
-  const waiters = ["first", "second"].map(name => ({ wake: () => void woken.push(name) }));
+  const waiters = ["first", "second"].map(name => ({
+    isHeld: false,
+    wake: () => void woken.push(name),
+    refuse: () => {},
+  }));
   for (const waiter of waiters) pool.queue.join(waiter);
   pool.release(a);
   expect([woken, pool.queue.waking]).toEqual([[], true]);

@@ -2,12 +2,16 @@ import type { Clock } from "../platform.ts";
 
 /** A request or raw stream that is queued. */
 export interface Waiter {
+  /** Held: it waits for a machine that wakes. */
+  readonly isHeld: boolean;
   /** A backend may have room. */
   wake(): void;
+  /** Refuses its client, for want of memory. */
+  refuse(): void;
 }
 
 /**
- * Requests and raw streams that wait for a backend with room, first in, first out. One queue serves all
+ * Requests and raw streams that wait for a backend with room, or for a machine that wakes, first in, first out. One queue serves all
  * configurations, whose sessions live side by side.
  */
 export class BackendQueue {
@@ -23,6 +27,13 @@ export class BackendQueue {
     return this.#waiters.length;
   }
 
+  /** How many wait for a machine that wakes. */
+  get held(): number {
+    let count = 0;
+    for (const { isHeld } of this.#waiters) if (isHeld) count++;
+    return count;
+  }
+
   /** The queue is about to be woken: a newcomer must not pick before it. */
   get waking(): boolean {
     return this.#waking;
@@ -35,6 +46,13 @@ export class BackendQueue {
   leave(waiter: Waiter): void {
     const place = this.#waiters.indexOf(waiter);
     if (place >= 0) this.#waiters.splice(place, 1);
+  }
+
+  /** Refuses the client that came last of those that are held; false where none is. */
+  refuseYoungestHeld(): boolean {
+    const youngest = this.#waiters.findLast(({ isHeld }) => isHeld);
+    youngest?.refuse();
+    return youngest !== undefined;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { noRefusals, REFUSAL_COUNTERS } from "../log/refusals.ts";
+import { noMachineRefusals, noRefusals, REFUSAL_COUNTERS, type Refusals } from "../log/refusals.ts";
 import { REFUSALS_MAX, shareOf } from "../net/connection-budget.ts";
 import type { Cancel, Clock } from "../platform.ts";
 import type { ActiveConfig } from "./active-config.ts";
@@ -19,7 +19,7 @@ const RATE_WINDOW_MS = 2_000;
  * sessions while clients are queued.
  */
 export class Admission implements AdmissionState, MemoryUsers {
-  readonly refusals = noRefusals();
+  readonly refusals: Refusals = noRefusals();
   /** Sessions that were ended because they were slow. */
   slowEnded = 0;
   /** Every client is refused. */
@@ -55,6 +55,9 @@ export class Admission implements AdmissionState, MemoryUsers {
   /** The active configuration; with another one there may be more slots. */
   set rules(rules: ActiveConfig) {
     this.#rules = rules;
+    if (rules.pool.machines !== undefined && this.refusals.asleep === undefined) {
+      Object.assign(this.refusals, noMachineRefusals());
+    }
     this.admitQueued();
   }
 
@@ -106,6 +109,11 @@ export class Admission implements AdmissionState, MemoryUsers {
     }
     largest?.shed("no-memory");
     return largest !== undefined;
+  }
+
+  /** Refuses the client that came last of those that are held. */
+  refuseHeld(): boolean {
+    return this.#rules.pool.queue.refuseYoungestHeld();
   }
 
   /** Closes idle connections to backends. */

@@ -1,7 +1,9 @@
 import { AddressWalk, type Peer } from "../backend/address-walk.ts";
 import type { Backend } from "../backend/backend.ts";
-import type { ConnectError } from "../log/event.ts";
+import type { Machine } from "../backend/machine.ts";
+import type { ConnectError, HoldRefusal } from "../log/event.ts";
 import { REFUSAL_COUNTERS } from "../log/refusals.ts";
+import type { WakeClient } from "../machines/wake-rules.ts";
 import type { Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { proxyHeader } from "../net/proxy-protocol.ts";
@@ -10,11 +12,13 @@ import type { Group, PickInput } from "../pool/group.ts";
 import type { Waiter } from "../pool/queue.ts";
 import type { ConnectLimits, ProxyContext } from "./context.ts";
 import type { HandlerOwner } from "./handler.ts";
+import { holdRefusal, reasonOf, sleeperOf } from "./holding.ts";
 
 /**
  * Why there is no connection to a backend: the last one tried refused, closed without a response
  * (`unanswered`), or did not accept in time; the board had no socket; no backend is available; all that
- * are have as many sessions as they may and the queue is full, or the wait was too long.
+ * are have as many sessions as they may and the queue is full, or the wait was too long; or the client is not held, or no
+ * longer, for a machine that sleeps.
  */
 export type ConnectFailure =
   | "refused"
@@ -23,14 +27,25 @@ export type ConnectFailure =
   | "no-socket"
   | "no-backend"
   | "full"
-  | "queue-timeout";
+  | "queue-timeout"
+  | HoldRefusal;
 
 /** The owner of a connector. Exactly one of its two calls answers each `connect`, unless `cancel` comes first. */
 export interface ConnectorOwner {
   readonly session: HandlerOwner;
   /** The backend and the connection to it are the owner's now, which gives the backend back with `pool.release`. */
   connected(backend: Backend, endpoint: Endpoint): void;
-  unreachable(why: ConnectFailure): void;
+  /** `machine`: the one that sleeps, wakes, or has failed to. */
+  unreachable(why: ConnectFailure, machine?: Machine): void;
+
+  // Asked only where a machine sleeps
+
+  /** The client as rules see it that say who may wake a machine. */
+  readonly wakeClient: WakeClient;
+  /** The client gets a page at once that asks again, instead of waiting. */
+  readonly takesWaitingPage?: boolean;
+  /** The client has sent nothing yet that rules could look at. */
+  readonly isSilent?: boolean;
 }
 
 /** Every backend is tried once. */
@@ -41,6 +56,20 @@ export const UNLIMITED: ConnectLimits = Object.freeze({
 
 /** Pause before the board's own lack of a socket is tried again; a close takes a round trip. */
 const SOCKET_RETRY_MS = 50;
+
+/** How long a silent client of a machine that sleeps has time for the first bytes, which may have to be of some form. */
+const FIRST_BYTES_MS = 1000;
+
+/** The wait of a connector. */
+interface QueueEntry {
+  /** The arguments of `connectTo`. */
+  readonly reuse: boolean;
+  readonly failure: ConnectFailure;
+  readonly sinceMs: number;
+  /** Absent unless the client is held: the machine that it waits for, and since when. */
+  machine?: Machine;
+  readonly heldSinceMs?: number;
+}
 
 /** Picks a backend of `group` for a session; `"full"` while queued sessions are about to pick: they go first. */
 export function nextBackend(
@@ -61,6 +90,9 @@ function pick(session: HandlerOwner, group: Group, input: PickInput): Backend | 
 /**
  * Connects to a backend of a group: picks one, waits in the queue while all have as many sessions as they may,
  * and tries the next one, none twice, when a connection cannot be made.
+ *
+ * Where no backend is available, or the client would be refused because all are full, and a machine of the group sleeps that
+ * this client may wake, then the client is held: it waits in the same queue, up to `holdMs`.
  */
 export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
   tried = 0;
@@ -82,10 +114,10 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
   /** The one that is being connected to. */
   private backend: Backend | undefined;
   private endpoint: Endpoint | undefined;
-  /** While it is queued: what it was asked for, and since when. */
-  declare queueEntry:
-    | { readonly reuse: boolean; readonly failure: ConnectFailure; readonly sinceMs: number }
-    | undefined;
+  /** While it is queued. */
+  declare queueEntry: QueueEntry | undefined;
+  /** When it was held last, until then; absent if it never was. */
+  declare private heldUntilMs: number | undefined;
 
   /** `sticky`: the backend that the client had before. */
   constructor(owner: ConnectorOwner, group: Group, limits: ConnectLimits, sticky?: Backend) {
@@ -113,8 +145,8 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     const mayTry =
       isFirst ||
       (this.attempts < this.limits.attemptsMax && this.context.clock.now() < this.lastMs);
-    const choice = mayTry ? nextBackend(this.owner.session, this.group, this) : undefined;
-    this.connectTo(choice, false, failure);
+    if (mayTry) this.connectTo(nextBackend(this.owner.session, this.group, this), false, failure);
+    else this.fail(failure);
   }
 
   /**
@@ -127,7 +159,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     failure: ConnectFailure = "no-backend",
   ): void {
     if (choice === undefined) {
-      this.fail(failure);
+      if (!this.hold(reuse, failure)) this.fail(failure);
       return;
     }
     if (choice === "full") {
@@ -172,6 +204,10 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     try {
       const choice = pick(this.owner.session, this.group, this);
       if (choice === "full") return;
+      if (choice === undefined && entry.machine !== undefined) {
+        this.holdOn(entry);
+        return;
+      }
       this.stopWaiting();
       this.connectTo(choice, entry.reuse, entry.failure);
     } catch (error) {
@@ -193,7 +229,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
   }
 
   expired(): void {
-    if (this.queueEntry !== undefined) this.giveUp("queue-timeout");
+    if (this.queueEntry !== undefined) this.waitedTooLong(this.queueEntry);
     else if (this.endpoint !== undefined) this.missed("connect-timeout", "timeout");
     else this.openAgain();
   }
@@ -204,12 +240,13 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
 
   private enqueue(reuse: boolean, failure: ConnectFailure): void {
     const { pool, config } = this.context;
-    if (pool.queue.length >= config.queueMax) {
-      this.fail("full");
+    const { queue } = pool;
+    if (queue.length >= config.queueMax && queue.length - queue.held >= config.queueMax) {
+      if (!this.hold(reuse, failure, true)) this.fail("full");
       return;
     }
     this.queueEntry = { reuse, failure, sinceMs: this.context.clock.now() };
-    pool.queue.join(this);
+    queue.join(this);
     this.context.deadlines.setDeadline(this, config.queueTimeoutMs);
   }
 
@@ -290,25 +327,131 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     return true;
   }
 
-  private giveUp(failure: ConnectFailure): void {
+  private giveUp(failure: ConnectFailure, machine?: Machine): void {
     this.cancel();
-    this.fail(failure);
+    this.fail(failure, machine);
   }
 
-  private fail(failure: ConnectFailure): void {
-    // The other three are failures of a backend.
-    if (failure !== "refused" && failure !== "unanswered" && failure !== "connect-timeout") {
-      this.context.admission.refusals[REFUSAL_COUNTERS[failure]]++;
+  private fail(failure: ConnectFailure, machine?: Machine): void {
+    // The other three are failures of a backend, and a browser with the page is not refused.
+    if (
+      failure !== "refused" &&
+      failure !== "unanswered" &&
+      failure !== "connect-timeout" &&
+      failure !== "waking"
+    ) {
+      const { refusals } = this.context.admission;
+      const counter = REFUSAL_COUNTERS[failure];
+      refusals[counter] = (refusals[counter] ?? 0) + 1;
     }
-    this.owner.unreachable(failure);
+    this.owner.unreachable(failure, machine);
   }
 
   /** Removes the deadline, and leaves the queue. */
   private stopWaiting(): void {
     this.context.deadlines.cancel(this);
     if (this.queueEntry === undefined) return;
-    this.queuedMs = (this.queuedMs ?? 0) + this.context.clock.now() - this.queueEntry.sinceMs;
+    const nowMs = this.context.clock.now();
+    this.queuedMs = (this.queuedMs ?? 0) + nowMs - this.queueEntry.sinceMs;
+    if (this.queueEntry.machine !== undefined) this.release(this.queueEntry, nowMs);
     this.queueEntry = undefined;
     this.context.pool.queue.leave(this);
+  }
+
+  // A machine that sleeps
+
+  get isHeld(): boolean {
+    return this.queueEntry?.machine !== undefined;
+  }
+
+  /** How much is left of `ms`, which do not pass while the client is held; 0 if it never was. */
+  restMs(ms: number, nowMs: number): number {
+    if (this.isHeld) return ms;
+    return this.heldUntilMs === undefined ? 0 : Math.max(0, this.heldUntilMs + ms - nowMs);
+  }
+
+  /** The client has sent its first bytes: they may wake a machine. */
+  firstBytesCame(): void {
+    if (this.queueEntry?.machine?.state === "asleep") this.wake();
+  }
+
+  refuse(): void {
+    try {
+      this.giveUp("no-memory", this.queueEntry?.machine);
+    } catch (error) {
+      this.owner.session.failed(error);
+    }
+  }
+
+  private get wakesNow(): Machine | undefined {
+    return this.context.machines?.wakeFor(this.group, this.tried, this.owner.wakeClient);
+  }
+
+  /**
+   * Holds the client if a machine of the group wakes for it, or refuses it if it may not be held. False where no machine
+   * can help: then `failure` is the result, or that all backends are full.
+   */
+  private hold(reuse: boolean, failure: ConnectFailure, isFull = false): boolean {
+    const context = this.context;
+    if (context.machines === undefined) return false;
+    const machine = this.wakesNow;
+    if (machine !== undefined) {
+      const refusal = this.owner.takesWaitingPage ? "waking" : holdRefusal(context);
+      if (refusal === undefined) this.waitFor(machine, reuse, failure, context.config.holdMs);
+      else this.giveUp(refusal, machine);
+      return true;
+    }
+    if (isFull || failure !== "no-backend") return false;
+    const sleeper = sleeperOf(this.group, this.tried);
+    if (sleeper === undefined) return false;
+    if (sleeper.state === "asleep" && this.owner.isSilent && holdRefusal(context) === undefined) {
+      this.waitFor(sleeper, reuse, failure, FIRST_BYTES_MS);
+    } else {
+      this.giveUp(reasonOf(sleeper, context.clock.now()), sleeper);
+    }
+    return true;
+  }
+
+  /** Joins the queue, or keeps its place there, for a time of its own. */
+  private waitFor(machine: Machine, reuse: boolean, failure: ConnectFailure, ms: number): void {
+    const { pool, clock, deadlines } = this.context;
+    const nowMs = clock.now();
+    const sinceMs = this.queueEntry?.sinceMs ?? nowMs;
+    if (this.queueEntry === undefined) pool.queue.join(this);
+    this.queueEntry = { reuse, failure, sinceMs, machine, heldSinceMs: nowMs };
+    machine.held++;
+    deadlines.setDeadline(this, ms, nowMs);
+  }
+
+  /** No backend is available yet: goes on waiting unless no machine is on its way any more. */
+  private holdOn(entry: QueueEntry): void {
+    const machine = entry.machine!;
+    if (machine.state === "waking" || machine.state === "awake") return;
+    const next = this.wakesNow;
+    if (next === undefined) {
+      if (!this.owner.isSilent) this.giveUp(reasonOf(machine, this.context.clock.now()), machine);
+      return;
+    }
+    machine.held--;
+    next.held++;
+    entry.machine = next;
+    const { clock, config, deadlines } = this.context;
+    const nowMs = clock.now();
+    deadlines.setDeadline(this, entry.heldSinceMs! + config.holdMs - nowMs, nowMs);
+  }
+
+  private waitedTooLong({ machine, reuse, failure }: QueueEntry): void {
+    if (machine !== undefined)
+      this.giveUp(machine.state === "asleep" ? "asleep" : "wake-failed", machine);
+    else if (!this.hold(reuse, failure, true)) this.giveUp("queue-timeout");
+  }
+
+  /** The client is not held any more. */
+  private release({ machine, heldSinceMs }: QueueEntry, nowMs: number): void {
+    const { session } = this.owner;
+    machine!.held--;
+    session.heldMs = (session.heldMs ?? 0) + nowMs - heldSinceMs!;
+    this.heldUntilMs = nowMs;
+    this.lastMs = nowMs + this.limits.withinMs;
   }
 }

@@ -1,8 +1,11 @@
+import type { Machine } from "../backend/machine.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import type { AnswerStatus } from "../http1/answer.ts";
 import type { Head, HeadLimits } from "../http1/head.ts";
-import type { AnswerRefusal } from "../log/event.ts";
+import { reloadSeconds, secondsUntilReady, waitingPage } from "../http1/waiting-page.ts";
+import type { AnswerRefusal, HoldRefusal } from "../log/event.ts";
 import type { ConnectFailure } from "./connector.ts";
+import type { Exchange } from "./exchange.ts";
 
 /** The reply to a client whose request no backend took, and HAProxy's termination state. */
 export const UNREACHABLE: Record<ConnectFailure, [AnswerStatus, string]> = deepFreeze({
@@ -13,7 +16,44 @@ export const UNREACHABLE: Record<ConnectFailure, [AnswerStatus, string]> = deepF
   "no-backend": [503, "SC"],
   full: [503, "SQ"],
   "queue-timeout": [503, "sQ"],
+  asleep: [503, "SC"],
+  "held-full": [503, "SQ"],
+  "no-memory": [503, "RQ"],
+  "wake-failed": [503, "sQ"],
+  waking: [503, "LQ"],
 });
+
+/** The text of the reply to a client that is not held, or no longer, for a machine that sleeps. */
+const NOT_HELD: Record<HoldRefusal, string> = Object.freeze({
+  asleep: "The server sleeps, and this request does not wake it.",
+  "held-full": "The server is waking up, and as many requests as may are waiting for it already.",
+  "no-memory": "The server is waking up, and this proxy has no memory to let the request wait.",
+  "wake-failed": "The server was woken up, but was not ready in time.",
+  waking: "The server is waking up.",
+});
+
+/** Seconds after which a client may try again that does not wake a machine. */
+const ASLEEP_S = 60;
+
+/** Replies to a client that is not held, or no longer, for `machine`. */
+export function replyNotHeld(exchange: Exchange, why: HoldRefusal, machine: Machine): void {
+  const nowMs = exchange.context.clock.now();
+  const { lastBootMs } = machine;
+  const isWaking = machine.state === "waking";
+  const progress = {
+    elapsedMs: isWaking ? nowMs - machine.sinceMs : (lastBootMs ?? 0),
+    lastBootMs,
+  };
+  let retryAfterS = secondsUntilReady(progress);
+  if (why === "asleep") retryAfterS = ASLEEP_S;
+  if (why === "waking") retryAfterS = reloadSeconds(progress);
+  if (why === "wake-failed") retryAfterS = Math.max(1, Math.ceil(machine.pauseMs(nowMs) / 1000));
+  if (why === "no-memory") exchange.request.keepAlive = false; // its memory is needed
+  exchange.refusal = why;
+  const [status, termination] = UNREACHABLE[why];
+  const page = why === "waking" ? waitingPage(progress) : undefined;
+  exchange.reply(status, termination, NOT_HELD[why], { page, retryAfterS });
+}
 
 export const NO_ANSWER = "The backend closed the connection instead of answering.";
 

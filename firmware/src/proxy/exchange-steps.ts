@@ -220,6 +220,14 @@ function flush(exchange: Exchange): void {
   exchange.enter(exchange.state === "switching" ? "tunnel" : "complete");
 }
 
+/** Sets `timeoutMs` again if part of it has passed while the client was held for a machine that sleeps. */
+function goesOn(exchange: Exchange): boolean {
+  exchange.enter("connecting");
+  const nowMs = exchange.context.clock.now();
+  exchange.timeoutMs = exchange.connector!.restMs(exchange.timeoutMs, nowMs);
+  return exchange.timeoutMs > 0;
+}
+
 /** `timeoutMs` is over. */
 export function expired(exchange: Exchange): void {
   if (exchange.isMoving()) return;
@@ -227,6 +235,7 @@ export function expired(exchange: Exchange): void {
   const { stopping, session } = exchange.owner!;
   switch (exchange.state) {
     case "connecting":
+      if (!stopping && goesOn(exchange)) return;
       exchange.reply(503, stopping ? "LC" : "sC");
       return;
     case "sending":

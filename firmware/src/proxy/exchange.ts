@@ -1,13 +1,13 @@
 import type { Backend } from "../backend/backend.ts";
 import type { AnswerStatus } from "../http1/answer.ts";
-import type { AnswerRefusal } from "../log/event.ts";
+import type { AnswerRefusal, HoldRefusal } from "../log/event.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
 import type { PickInput } from "../pool/group.ts";
 import type { Connector, ConnectorOwner } from "./connector.ts";
 import type { ProxyContext } from "./context.ts";
 import { type ExchangeState, RETRY_DEADLINE_MS } from "./exchange-state.ts";
 import { RequestSide } from "./request-side.ts";
-import { ResponseSide } from "./response-side.ts";
+import { ResponseSide, type Wait } from "./response-side.ts";
 import { type Progress, stallCheckMs } from "./stall-check.ts";
 
 /** The session of an exchange. It gets the events of the connector and of the backend's endpoint. */
@@ -56,7 +56,7 @@ export class Exchange implements PickInput, Progress {
   /** HAProxy's termination state: who ended it, and when in its life; `undefined` for a regular end. */
   declare termination: string | undefined;
   /** Why a response was not passed on, or was cut. */
-  declare refusal: AnswerRefusal | "slow" | undefined;
+  declare refusal: AnswerRefusal | HoldRefusal | "slow" | undefined;
   declare seenBytes: number | undefined;
   declare movedMs: number;
 
@@ -177,14 +177,17 @@ export class Exchange implements PickInput, Progress {
     return this.timeoutMs > 0;
   }
 
-  /** Writes a reply of the proxy instead of a response; `advice` where more is known than the status says. */
-  reply(status: AnswerStatus, termination: string, advice?: string): void {
+  /**
+   * Writes a reply of the proxy instead of a response; `advice` where more is known than the status says, `wait` where that says how
+   * long to wait.
+   */
+  reply(status: AnswerStatus, termination: string, advice?: string, wait?: Wait): void {
     const { request, response } = this;
     this.termination = termination;
     response.status = status;
     this.enter(response.isPartial ? "cut" : "replying"); // the reply would stand inside another head
     if (response.isPartial) return;
-    response.reply(this.owner!.session.clientSide, request, status, advice);
+    response.reply(this.owner!.session.clientSide, request, status, advice, wait);
     request.releaseHead();
   }
 

@@ -54,6 +54,8 @@ export interface HandlerOwner {
   readonly waitedMs: number;
   /** When the client's first byte came, where that did not tell HTTP from raw TCP. */
   readonly firstByteMs: number | undefined;
+  /** How long the client was held for machines that sleep, until a log line has said so; absent if it was not. */
+  heldMs: number | undefined;
   /** Replaces the session's deadline: `expired` is called `ms` from `nowMs`, which is now. */
   setDeadline(ms: number, nowMs?: number): void;
   /** Closes all sockets once what was written has been acknowledged. */

@@ -1,12 +1,16 @@
 import type { Backend } from "../backend/backend.ts";
+import type { Machine } from "../backend/machine.ts";
 import type { Head } from "../http1/head.ts";
+import { hostOf } from "../http1/request.ts";
 import { endingBy } from "../log/ending.ts";
+import type { HoldRefusal } from "../log/event.ts";
+import type { WakeClient } from "../machines/wake-rules.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
 import type { PipeOutcome } from "../net/pipe.ts";
 import type { ConnectFailure } from "./connector.ts";
 import type { Exchange, ExchangeOwner } from "./exchange.ts";
 import type { HttpContext } from "./exchange-pool.ts";
-import { INCOMPLETE_REQUEST, UNREACHABLE } from "./exchange-replies.ts";
+import { INCOMPLETE_REQUEST, replyNotHeld, UNREACHABLE } from "./exchange-replies.ts";
 import { stageOf } from "./exchange-state.ts";
 import { begin, expired, piped, step } from "./exchange-steps.ts";
 import type { Handler, HandlerOwner } from "./handler.ts";
@@ -86,6 +90,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     if (why === "slow") exchange.refusal = why;
     exchange.termination ??= `R${stageOf(exchange.state, exchange.connector)}`;
     if (exchange.response.status === 0) exchange.response.status = 503;
+    exchange.connector?.cancel(); // its wait is over, and counted
     this.report(exchange, this.now());
   }
 
@@ -113,9 +118,23 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   }
 
   /** No backend takes the request. */
-  unreachable(why: ConnectFailure): void {
-    this.exchange!.reply(...UNREACHABLE[why]);
+  unreachable(why: ConnectFailure, machine?: Machine): void {
+    const exchange = this.exchange!;
+    if (machine === undefined) exchange.reply(...UNREACHABLE[why]);
+    else replyNotHeld(exchange, why as HoldRefusal, machine);
     this.onReady();
+  }
+
+  get wakeClient(): WakeClient {
+    const { address, id } = this.session.client;
+    const { head, method, path } = this.exchange!.request;
+    const host = head!.authority ?? hostOf(head!);
+    return { protocol: "http", id, address, host, method, path };
+  }
+
+  get takesWaitingPage(): boolean {
+    const { request } = this.exchange!;
+    return request.method === "GET" && request.isRepeatable && request.prefersHtml;
   }
 
   /** No rest of a head or reply waits for room; bodies have pipes. */
@@ -202,8 +221,11 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   private advance(exchange: Exchange, nowMs: number): boolean {
     const isOver = step(exchange, nowMs);
     const clientSide = this.session.clientSide;
-    // A client that has ended its sending side (half close) gets its response.
-    if (clientSide.state !== "open" && clientSide.state !== "peer-ended") {
+    // A client that has ended its sending side (half close) gets its response, but is not held for it.
+    if (
+      clientSide.state !== "open" &&
+      (clientSide.state !== "peer-ended" || exchange.connector?.isHeld)
+    ) {
       // No response reaches it any more, but what it sent before it left is delivered.
       if (isOver || exchange.request.body.done || clientSide.ended) this.clientLost();
       return false;
@@ -263,6 +285,7 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
         ? "CR"
         : `C${stageOf(exchange.state, exchange.connector)}`;
       if (exchange.response.status === 0) exchange.response.status = CLIENT_CLOSED_REQUEST;
+      exchange.connector?.cancel(); // its wait is over, and counted
       this.report(exchange, this.now());
       this.endExchange();
     }

@@ -10,7 +10,7 @@ import { MemoryGuard, SESSION_BYTES_MAX } from "./memory-guard.ts";
 function bench(free: number | undefined, sessions = 3) {
   const clock = new VirtualClock();
   const events: Event[] = [];
-  const state = { free, sessions, idleClosed: 0 };
+  const state = { free, sessions, held: 0, idleClosed: 0 };
   const vitals = {
     resetReason: undefined,
     get freeHeapBytes() {
@@ -24,6 +24,12 @@ function bench(free: number | undefined, sessions = 3) {
     },
     closeIdle: () => {
       state.idleClosed++;
+    },
+    refuseHeld: () => {
+      if (state.held === 0) return false;
+      state.held--;
+      state.free! += 1_000;
+      return true;
     },
     shed: () => {
       if (state.sessions === 0) return false;
@@ -100,4 +106,18 @@ test("a client that connects after a pause is not refused because memory was low
 test("memory is not checked where the machine gives no limit", () => {
   const { clock, memory } = bench(undefined);
   expect([memory.low, clock.pending]).toEqual([false, 0]);
+});
+
+test("clients that are held are refused one by one, before any session is ended", async () => {
+  const { clock, state, memory } = bench(MEMORY_RESERVE_BYTES - 1_500);
+  state.held = 4;
+  await clock.run({ ms: 100 });
+  expect([state.held, state.sessions, memory.shed, memory.low]).toEqual([2, 3, 0, false]);
+  state.free = 0;
+  state.held = 1;
+  memory.watch();
+  await clock.run({ ms: 15 });
+  expect([state.held, state.sessions, memory.shed]).toEqual([0, 3, 0]);
+  await clock.run({ ms: 10 });
+  expect([state.held, state.sessions, memory.shed]).toEqual([0, 2, 1]);
 });

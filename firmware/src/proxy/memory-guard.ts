@@ -20,6 +20,8 @@ export interface MemoryUsers {
   readonly sessions: number;
   /** Closes idle connections to backends. */
   closeIdle(): void;
+  /** Refuses the client that came last of those that are held for a machine that sleeps; false when there is none. */
+  refuseHeld(): boolean;
   /** Ends the session that holds most; false when there is none. */
   shed(): boolean;
 }
@@ -76,8 +78,10 @@ export class MemoryGuard implements Timed {
     this.compare();
     if (this.low) {
       this.#users.closeIdle();
-      // One at a time: its memory is freed when its last bytes are acknowledged or given up.
-      if (this.free! < MEMORY_SHED_BYTES && this.#users.shed()) this.shed++;
+      // One at a time: its memory is freed when its last bytes are acknowledged or given up. A client that is held loses
+      // nothing but its wait.
+      if (!this.#users.refuseHeld() && this.free! < MEMORY_SHED_BYTES && this.#users.shed())
+        this.shed++;
     }
     if (this.#users.sessions > 0) this.watch();
   }

@@ -1,5 +1,5 @@
 import type { Ending } from "../log/ending.ts";
-import { REQUEST_LINE, SESSION_LINE } from "../log/line-format.ts";
+import { HELD_REQUEST_LINE, REQUEST_LINE, SESSION_LINE } from "../log/line-format.ts";
 import { countAnswer } from "../log/traffic.ts";
 import type { ClientInfo, ProxyContext } from "./context.ts";
 import type { Exchange } from "./exchange.ts";
@@ -35,8 +35,23 @@ export function logRequest(
     queuedMs = connector.queuedMs ?? 0;
     attempts = connector.attempts;
   }
-  const retries = attempts > 1 ? attempts - 1 : 0;
-  traffic.retries += retries;
+  let retries = 0;
+  if (attempts > 1) {
+    retries = attempts - 1;
+    traffic.retries += retries;
+  }
+  let format = REQUEST_LINE;
+  let address = client.address;
+  let port = client.port;
+  if (queuedMs > 0) {
+    const { session } = exchange.owner!;
+    if (session.heldMs !== undefined) {
+      format = HELD_REQUEST_LINE;
+      address = `${address}:${port}`;
+      port = session.heldMs;
+      session.heldMs = undefined; // another request may follow
+    }
+  }
   countAnswer(traffic, response.status);
   traffic.bytesIn += bytesIn;
   traffic.bytesOut += bytesOut;
@@ -45,9 +60,9 @@ export function logRequest(
   log.writeLine(
     log.requests,
     log.order++,
-    REQUEST_LINE,
+    format,
     request.id ?? "",
-    client.address,
+    address,
     exchange.backend?.name ?? "",
     request.method,
     request.path,
@@ -55,7 +70,7 @@ export function logRequest(
     exchange.refusal ?? "",
     nowMs,
     client.id,
-    client.port,
+    port,
     response.status,
     bytesIn,
     bytesOut,
@@ -88,6 +103,7 @@ const NORMAL_ENDINGS: readonly Ending[] = Object.freeze([
  * Counts a session that is over and has no lines of requests, and writes its log line.
  *
  * @param bytesIn - bytes of the client that a pipe has moved
+ * @param heldMs - how long the client was held for a machine that sleeps
  */
 export function logSession(
   context: ProxyContext,
@@ -97,6 +113,7 @@ export function logSession(
   bytesOut: number,
   startMs: number,
   why: Ending,
+  heldMs: number,
 ): void {
   const requests = context.config.log.requests;
   let sni = "";
@@ -136,7 +153,7 @@ export function logSession(
     bytesOut,
     nowMs - startMs,
     retries,
-    0,
+    heldMs,
     0,
     0,
     0,

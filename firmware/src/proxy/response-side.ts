@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import { type AnswerStatus, answer, KEEPS_ALIVE } from "../http1/answer.ts";
+import { type AnswerOptions, type AnswerStatus, answer, KEEPS_ALIVE } from "../http1/answer.ts";
 import { type Body, PlainBody, SENT_BODY } from "../http1/body.ts";
 import { UPGRADE } from "../http1/field-names.ts";
 import { bodyOf, type Framing, responseFraming } from "../http1/framing.ts";
@@ -40,6 +40,9 @@ export type HeadProgress =
 
 /** The progress of a response's body; `incomplete`: the backend has closed before its end, or has reset. */
 export type BodyProgress = "waiting" | "complete" | "broken" | "incomplete";
+
+/** When to try again after a 503. */
+export type Wait = Pick<AnswerOptions, "page" | "retryAfterS">;
 
 /** Interim responses (1xx) to one request; Go's client takes five, and a 102 may come each 20 s (RFC 2518). */
 const INTERIM_RESPONSES_MAX = 10;
@@ -170,13 +173,21 @@ export class ResponseSide extends MessageSide {
   }
 
   /** Writes a reply of the proxy; the connection stays open where that is safe. */
-  reply(client: Endpoint, request: RequestSide, status: AnswerStatus, advice?: string): void {
+  reply(
+    client: Endpoint,
+    request: RequestSide,
+    status: AnswerStatus,
+    advice?: string,
+    wait?: Wait,
+  ): void {
     if (!request.body.done || !KEEPS_ALIVE.includes(status)) request.keepAlive = false;
     const reply = answer(status, {
       advice,
       html: request.prefersHtml,
       headOnly: request.method === "HEAD",
       keepAlive: request.keepAlive,
+      page: wait?.page,
+      retryAfterS: wait?.retryAfterS,
       location: isRedirect(status) ? secureUrl(request.head!) : undefined,
     });
     this.headBytes += reply.byteLength;

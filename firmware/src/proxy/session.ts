@@ -57,6 +57,7 @@ export class Session implements TlsOwner, EndpointOwner, ClosingOwner, Measured,
   /** When the session got its slot. */
   declare private admittedMs: number | undefined;
   declare firstByteMs: number | undefined;
+  declare heldMs: number | undefined;
   declare rateSample: Measured["rateSample"];
   /** Why the session ends, once that is known. */
   declare private why: Ending | undefined;
@@ -278,7 +279,16 @@ export class Session implements TlsOwner, EndpointOwner, ClosingOwner, Measured,
       const why = this.why ?? "stopped";
       const bytesIn = this.clientSide.passedBytes;
       const bytesOut = summary?.out ?? 0;
-      logSession(context, this.client, summary, bytesIn, bytesOut, this.startMs, why);
+      logSession(
+        context,
+        this.client,
+        summary,
+        bytesIn,
+        bytesOut,
+        this.startMs,
+        why,
+        this.heldMs ?? 0,
+      );
     }
     context.admission.ended(this);
   }

@@ -1,5 +1,6 @@
 import type { Backend } from "../backend/backend.ts";
 import { type Ending, endingBy } from "../log/ending.ts";
+import type { WakeClient } from "../machines/wake-rules.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
 import type { Keywords } from "../net/keywords.ts";
 import type { PipeOutcome } from "../net/pipe.ts";
@@ -97,7 +98,19 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
   }
 
   unreachable(why: ConnectFailure): void {
-    this.closeAfter(why as Exclude<ConnectFailure, "unanswered">); // a raw stream is never sent again
+    // A raw stream is never sent again, and has no page.
+    this.closeAfter(why as Exclude<ConnectFailure, "unanswered" | "waking">);
+  }
+
+  get wakeClient(): WakeClient {
+    const { client, clientSide, context } = this.session;
+    const firstBytes = () => clientSide.look(context.scratch);
+    return { protocol: "raw", id: client.id, address: client.address, firstBytes };
+  }
+
+  get isSilent(): boolean {
+    const { clientSide } = this.session;
+    return clientSide.readable === 0 && !clientSide.peerEnded;
   }
 
   connected(backend: Backend, endpoint: Endpoint): void {
@@ -146,6 +159,8 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
       this.session.clientSide.discard(this.session.context.scratch);
     } else if (endpoint.ended && endpoint.state === "peer-closed") {
       this.session.end(endingBy(true, endpoint.failure));
+    } else if (this.state === "connecting" && endpoint.readable > 0) {
+      this.connector!.firstBytesCame();
     }
   }
 

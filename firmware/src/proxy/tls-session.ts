@@ -1,6 +1,7 @@
 import type { Backend } from "../backend/backend.ts";
 import { type Ending, endingBy } from "../log/ending.ts";
 import { REFUSAL_COUNTERS } from "../log/refusals.ts";
+import type { WakeClient } from "../machines/wake-rules.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
 import { hasRoom } from "../net/memory-reserve.ts";
 import { send } from "../net/send.ts";
@@ -69,7 +70,10 @@ export class TlsSession implements Handler, EndpointOwner, ConnectorOwner {
       this.read();
     } else if (endpoint !== this.session.clientSide) {
       this.moveOn(endpoint);
-    } else if (endpoint.state === "peer-closed") {
+    } else if (
+      endpoint.state === "peer-closed" ||
+      (endpoint.state === "peer-ended" && this.connector?.isHeld)
+    ) {
       this.session.end(endingBy(true, endpoint.failure));
     }
   }
@@ -92,7 +96,13 @@ export class TlsSession implements Handler, EndpointOwner, ConnectorOwner {
   }
 
   unreachable(why: ConnectFailure): void {
-    this.closeAfter(why === "unanswered" ? this.lastEnding : why);
+    if (why === "unanswered") this.closeAfter(this.lastEnding);
+    else this.closeAfter(why as Exclude<typeof why, "waking">); // TLS has no page
+  }
+
+  get wakeClient(): WakeClient {
+    const { address, id } = this.session.client;
+    return { protocol: "tls", id, address, serverName: this.hello!.serverName };
   }
 
   failed(error: unknown): void {
