@@ -6,7 +6,7 @@ import { EVENT_KINDS } from "../log/log.ts";
 import type { Outcome } from "./outcome.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 import { changeText, runTimeChanges } from "./runtime-changes.ts";
-import { SECRET, withoutSecrets } from "./secrets.ts";
+import { maySetSecret, SECRET, withoutSecrets } from "./secrets.ts";
 import {
   type BackendStatus,
   backendStatuses,
@@ -180,7 +180,12 @@ function takes({ usage }: Command, words: number): boolean {
 /** The line as it may be shown: the secrets of the command that it is, or is similar to, are masked. */
 export function maskSecrets(line: string): string {
   const [command, ...words] = wordsOf(line);
-  const from = command && secretFrom(command.text, words[0]?.text);
+  const from =
+    command &&
+    secretFrom(
+      command.text,
+      words.map(({ text }) => text),
+    );
   if (from === undefined) return line;
   let shown = "";
   let at = 0;
@@ -192,9 +197,9 @@ export function maskSecrets(line: string): string {
 }
 
 /** See `Command.secretFrom`. */
-function secretFrom(command: string, first = ""): number | undefined {
+function secretFrom(command: string, words: readonly string[]): number | undefined {
   const name = Object.hasOwn(COMMANDS, command) ? command : didYouMean(command, COMMAND_NAMES);
-  if (name === "config" && first.includes("stickyKey")) return 1;
+  if (name === "config" && maySetSecret(words)) return 1;
   return name === undefined ? undefined : COMMANDS[name].secretFrom;
 }
 

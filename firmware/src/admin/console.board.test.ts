@@ -157,6 +157,9 @@ describe("the console", () => {
     ["config stickyKey new-secret-1", "> config stickyKey ********"],
     ['config "stickyKey" "new-secret-1', '> config "stickyKey" ********'],
     ["wifi home new-secret-1", "> wifi home ********"],
+    ["config machines[0].secureOn new-secret-1", "> config machines[0].secureOn ********"],
+    ["config machines.0.sleep.header new-secret-1", "> config machines.0.sleep.header ********"],
+    ['config machines \'[{"secureOn":"new-secret-1"}]\'', "> config machines ********"],
   ])("a secret is masked however it is typed: %s", async (line, shown) => {
     const { lab, echoed } = await console();
     expect((await type(lab, line))[0]).toBe(shown);

@@ -19,7 +19,7 @@ import { canRead } from "./config-memory.ts";
 import { type Outcome, refusal } from "./outcome.ts";
 import type { RunningConfig, RunningConfigParts } from "./running-config.ts";
 import { STATES_KEY, saveStates } from "./runtime-changes.ts";
-import { SECRET, withoutSecrets, withSecrets } from "./secrets.ts";
+import { withoutSecrets, withSecrets } from "./secrets.ts";
 import { GIVEN_KEY } from "./start-config.ts";
 import { TOKEN_KEY, Token } from "./token.ts";
 import { CONFIRMATION } from "./trial.ts";
@@ -171,7 +171,8 @@ export class RuntimeApi {
     const before = valueAt(document, proxy.config, key);
     const outcome = this.configure(change.document, { persist: running.source !== "until-reset" });
     if ("complaints" in outcome || "complaints" in before) return outcome;
-    const now = key === "stickyKey" ? SECRET : brief(value);
+    const after = valueAt(withoutSecrets(change.document), proxy.config, key);
+    const now = brief("complaints" in after ? undefined : after.value);
     const was = before.value === undefined ? "not set" : brief(before.value);
     const which = before.isDefault && before.value !== undefined ? ", the default" : "";
     return { done: `${key}: ${now} (was ${was}${which}); ${outcome.done}` };

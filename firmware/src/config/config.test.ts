@@ -454,6 +454,19 @@ test("no complaint about the key of cookies shows it", () => {
   expect(JSON.stringify(outcome)).not.toContain("hush");
 });
 
+test.each([
+  { machines: { name: "nas", secureOn: "hush" } },
+  { machines: JSON.stringify([{ secureOn: "hush" }]) },
+  { machines: [[{ name: "nas", sleep: { header: "hush" } }]] },
+  { machines: [{ name: "nas", secureOn: "hush" }] },
+  { machines: [{ name: "nas", sleep: { url: "http://nas.home", header: "hush" } }] },
+  { machines: [{ name: "nas", sleep: [{ header: "hush" }] }] },
+])("no complaint about %j shows its secret", document => {
+  const told = complaints({ backends, ...document });
+  expect(told.length).toBeGreaterThan(0);
+  expect(told.join()).not.toContain("hush");
+});
+
 test("the tables of CONFIGURATION.md have the range of each number", () => {
   const rows = readFileSync("firmware/CONFIGURATION.md", "utf8").split("\n");
   /** The row of a key; some rows have two: `health.rise`, `.fall`. */

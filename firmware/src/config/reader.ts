@@ -1,4 +1,5 @@
 import { printable } from "../text/quoting.ts";
+import { SECRET_KEYS } from "./settings.ts";
 
 /** Everything that is wrong with a text or a value, one sentence each. */
 export interface Complaints {
@@ -184,10 +185,12 @@ const TEXT_MAX = 256;
 /** Longer words get no suggestion: the edit distance takes a step for each pair of letters. */
 const WORD_MAX = 32;
 
-/** A value for a complaint, shortened if it is long. */
+/** A value for a complaint, shortened if it is long. One with a secret in it is not shown. */
 export function brief(value: unknown): string {
-  if (typeof value !== "string") return printable(JSON.stringify(value) ?? String(value), ECHO_MAX);
-  return `"${printable(value, ECHO_MAX)}"`;
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
+  const hasSecret = SECRET_KEYS.some(key => text.includes(`"${key}"`));
+  const shown = hasSecret ? "(not shown)" : printable(text, ECHO_MAX);
+  return typeof value === "string" ? `"${shown}"` : shown;
 }
 
 /** The known word most similar to `word`, if at most a third of its letters differ. */

@@ -264,6 +264,9 @@ export interface Config {
   readonly bytesPerSecondMin: number;
 }
 
+/** Keys whose values are secrets: no answer, complaint or line of the log shows them. */
+export const SECRET_KEYS = Object.freeze(["stickyKey", "secureOn", "header"] as const);
+
 /** Most backends: a session stores those it tried as the bits of one integer. */
 export const BACKENDS_MAX = 32;
 
