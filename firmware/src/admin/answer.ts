@@ -17,6 +17,9 @@ export const JSON_TYPE = "application/json";
 /** Characters of a long text that are escaped at a time: the engine counts from its start for each. */
 const PIECE = 256;
 
+/** Keys, and the values of each. */
+type Lists = readonly (readonly [key: string, values: Iterable<unknown>])[];
+
 export function text(status: number, body: string): AdminAnswer {
   return { status, type: "text/plain", body };
 }
@@ -48,9 +51,9 @@ export function list(opening: string, values: Iterable<unknown>): AdminAnswer {
   return inPieces(JSON_TYPE, listed(opening, values));
 }
 
-/** JSON of `object`, with a list of many values behind its last key, one value at a time. */
-export function withList(object: object, key: string, values: Iterable<unknown>): AdminAnswer {
-  return inPieces(JSON_TYPE, listedIn(object, key, values));
+/** JSON of `object`, with lists of many values behind its last key, one value at a time. */
+export function withLists(object: object, lists: Lists): AdminAnswer {
+  return inPieces(JSON_TYPE, listedIn(object, lists));
 }
 
 function* pieces(document: object): Generator<string, void> {
@@ -62,24 +65,25 @@ function* pieces(document: object): Generator<string, void> {
 
 Object.freeze(pieces.prototype);
 
-function* listedIn(
-  object: object,
-  key: string,
-  values: Iterable<unknown>,
-): Generator<string, void> {
+function* listedIn(object: object, lists: Lists): Generator<string, void> {
   for (const piece of jsonPieces(object)) if (piece !== "}") yield escaped(piece);
-  yield* listed(`,"${key}":[`, values);
+  for (const [key, values] of lists) yield* listed(`,"${key}":[`, values, "]");
+  yield "}\n";
 }
 
 Object.freeze(listedIn.prototype);
 
-function* listed(opening: string, values: Iterable<unknown>): Generator<string, void> {
+function* listed(
+  opening: string,
+  values: Iterable<unknown>,
+  end = "]}\n",
+): Generator<string, void> {
   let before = opening;
   for (const value of values) {
     yield before + escaped(JSON.stringify(value));
     before = ",";
   }
-  yield before === "," ? "]}\n" : `${before}]}\n`;
+  yield before === "," ? end : before + end;
 }
 
 Object.freeze(listed.prototype);

@@ -11,7 +11,7 @@ import {
   outcomeAnswer,
   text,
   whole,
-  withList,
+  withLists,
 } from "./answer.ts";
 import { metrics } from "./metrics.ts";
 import { type Outcome, refusal } from "./outcome.ts";
@@ -19,7 +19,7 @@ import { PAGE } from "./page.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 import { runTimeChanges } from "./runtime-changes.ts";
 import { withoutSecrets } from "./secrets.ts";
-import { backendStatus, backendStatuses, boardStatus } from "./status.ts";
+import { backendStatus, backendStatuses, boardStatus, tlsRoutes } from "./status.ts";
 import { hasUsableBackend } from "./trial.ts";
 
 const HEALTH = "/healthz";
@@ -157,8 +157,9 @@ function events(runtime: RuntimeApi, { query }: AdminRequest): AdminAnswer {
   const { kind, last } = parameters.values;
   const found = runtime.events(kind, last && jsonOrText(last));
   if ("complaints" in found) return outcomeAnswer(found);
-  const { startedMs = null, offsetS = null } = runtime.parts.time.status ?? {};
-  return list(`{"startedMs":${startedMs},"offsetS":${offsetS},"events":[`, found);
+  const { status, offsets } = runtime.parts.time;
+  const startedMs = status?.startedMs ?? null;
+  return list(`{"startedMs":${startedMs},"offsets":${JSON.stringify(offsets)},"events":[`, found);
 }
 
 /** The parameters of a query. None of `known` takes values that would have to be escaped. */
@@ -190,7 +191,10 @@ function* picksOf(lines: Iterable<string>): Generator<string, void> {
 Object.freeze(picksOf.prototype);
 
 function status(runtime: RuntimeApi): AdminAnswer {
-  return withList(boardStatus(runtime), "backends", backendStatuses(runtime));
+  return withLists(boardStatus(runtime), [
+    ["tlsRoutes", tlsRoutes(runtime)],
+    ["backends", backendStatuses(runtime)],
+  ]);
 }
 
 /** Uses the JSON object in a body. */

@@ -1,5 +1,5 @@
 import { resolverOf } from "../proxy/shared-state.ts";
-import { TimeClient, type TimeStatus } from "../time/time-client.ts";
+import { type Offset, TimeClient, type TimeStatus } from "../time/time-client.ts";
 import type { BoardNameParts } from "./board-name.ts";
 
 /** The time of day. Its client is made when the configuration has a server and the board UDP. */
@@ -14,6 +14,24 @@ export class BoardTime {
   /** `null` where no server is configured. */
   get status(): TimeStatus | null {
     return this.#client?.status ?? null;
+  }
+
+  /** How many seconds the board's time zone has been ahead of UTC since its start; none while the time is not known. */
+  get offsets(): readonly Offset[] {
+    return this.#client?.offsets ?? [];
+  }
+
+  /** Lines of the log, each behind its time of day where the board knows it: `2026-11-30 23:05:00 I (12345) …`. */
+  timed(lines: Iterable<string>): string[] {
+    const { offsets } = this;
+    const startedMs = this.status?.startedMs;
+    if (startedMs == null || offsets.length === 0) return [...lines];
+    return Array.from(lines, line => {
+      const ms = Number(line.slice(line.indexOf("(") + 1, line.indexOf(")")));
+      const { offsetS } = offsets.findLast(({ fromMs }) => fromMs <= ms) ?? offsets[0];
+      const local = new Date(startedMs + ms + offsetS * 1000).toISOString();
+      return `${local.slice(0, 10)} ${local.slice(11, 19)} ${line}`;
+    });
   }
 
   /** To be called when the network or the configuration has changed. */

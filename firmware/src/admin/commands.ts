@@ -3,6 +3,7 @@ import { valueAt } from "../config/key-path.ts";
 import { brief, didYouMean, jsonOrText, suggestion } from "../config/reader.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import { EVENT_KINDS } from "../log/log.ts";
+import type { TlsRoute } from "../proxy/tls-routes.ts";
 import type { Outcome } from "./outcome.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 import { changeText, runTimeChanges } from "./runtime-changes.ts";
@@ -13,6 +14,7 @@ import {
   boardStatus,
   configurationText,
   networkStatus,
+  tlsRoutes,
 } from "./status.ts";
 import { CONFIRMATION } from "./trial.ts";
 import { wordsOf } from "./words.ts";
@@ -47,6 +49,11 @@ const LIST: readonly Command[] = deepFreeze<Command[]>([
     usage: "backends",
     help: "one line for each backend",
     run: runtime => Array.from(backendStatuses(runtime), backendLine),
+  },
+  {
+    usage: "tls",
+    help: "the server names of TLS routes, with their connections",
+    run: runtime => Array.from(tlsRoutes(runtime), tlsRouteLine),
   },
   {
     usage: "ready NAME",
@@ -118,7 +125,7 @@ const LIST: readonly Command[] = deepFreeze<Command[]>([
       const onlyCount = second === undefined && typeof jsonOrText(first ?? "") === "number";
       const [kind, last] = onlyCount ? [undefined, first] : [first, second];
       const found = runtime.events(kind, last === undefined ? EVENTS : jsonOrText(last));
-      return "complaints" in found ? found : [...found];
+      return "complaints" in found ? found : runtime.parts.time.timed(found);
     },
   },
   {
@@ -225,6 +232,10 @@ function backendLine(backend: BackendStatus): string {
   const { sessions, sessionsTotal, latencyMs, check } = backend;
   const dns = backend.dns === null ? "" : ` addresses=${backend.dns.addresses.join() || "-"}`;
   return `${name} ${address} ${operationalState} state=${state} weight=${weight} sessions=${sessions} total=${sessionsTotal} ms=${latencyMs ?? "-"} check=${check ?? "-"}${dns}`;
+}
+
+function tlsRouteLine({ name, backends, sessionsTotal }: TlsRoute): string {
+  return `${name} backends=${backends.join()} total=${sessionsTotal}`;
 }
 
 function networkLines({ parts, proxy }: RuntimeApi): string[] {

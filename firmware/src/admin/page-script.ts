@@ -12,10 +12,15 @@ const make = (tag, text, className) => {
   if (className) node.className = className;
   return node;
 };
+const tableRow = (cells, className) => {
+  const row = make("tr", undefined, className);
+  row.append(...cells.map(cell => make("td", cell)));
+  return row;
+};
 const drawn = (inside, tag) => inside.appendChild(document.createElementNS("http://www.w3.org/2000/svg", tag));
 const wide = matchMedia("(min-width:40rem)").matches;
 const cards = new Map();
-let chain = Promise.resolve(), before, events = [], trialEndsMs;
+let chain = Promise.resolve(), before, events = { events: [], offsets: [] }, trialEndsMs;
 
 // One request after the other.
 function ask(method, path, body) {
@@ -122,6 +127,9 @@ function show(status) {
     box.append(make("b", value), make("span", name));
     return box;
   }));
+  $("tls").hidden = status.tlsRoutes.length === 0;
+  $("names").replaceChildren(...status.tlsRoutes.map(({ name, backends, sessionsTotal }) =>
+    tableRow([name, backends.join(", "), sessionsTotal + " connections"])));
   if (document.activeElement !== $("balance")) $("balance").value = status.balance;
   for (const [name, { box }] of cards) {
     if (status.backends.some(backend => backend.name === name)) continue;
@@ -174,20 +182,19 @@ function parse(line) {
 }
 function showEvents() {
   const board = [], requests = [];
-  const { startedMs, offsetS } = before.time ?? {};
+  const { startedMs, offsets } = events;
   const raw = $("raw").checked;
-  for (const line of events) {
+  for (const line of events.events) {
     const { level, ms, on, what, facts } = parse(line);
     const isRequest = level !== "E" && ("id" in facts || "client" in facts || what === "accept-failed");
     const { name, backend = name, method, path, status, why, ...rest } = facts;
     const text = Object.entries(rest).map(([key, value]) => key + "=" + value).join(" ");
+    const { offsetS } = offsets.findLast(({ fromMs }) => fromMs <= ms) ?? offsets[0] ?? {};
     const time = startedMs ? new Date(startedMs + ms + offsetS * 1000).toISOString().slice(11, 19)
       : new Date(Date.now() - before.uptimeMs + ms).toLocaleTimeString("en-GB");
     const cells = raw ? [line] : isRequest ? [time, backend ?? "-", method ?? on + " " + what, path ?? "", status ?? why ?? "", text]
       : [time, backend ?? on, what, why ?? "", text];
-    const row = make("tr", undefined, level === "I" && !(status >= 500) ? "" : level === "E" ? "bad" : "warn");
-    row.append(...cells.map(cell => make("td", cell)));
-    (isRequest ? requests : board).unshift(row);
+    (isRequest ? requests : board).unshift(tableRow(cells, level === "I" && !(status >= 500) ? "" : level === "E" ? "bad" : "warn"));
   }
   for (const [id, rows] of [["board", board], ["requests", requests]]) {
     $(id).replaceChildren(...rows);
@@ -198,7 +205,7 @@ async function poll() {
   if (document.hidden) return;
   try {
     show(await ask("GET", "/api/status"));
-    ({ events } = await ask("GET", "/api/events"));
+    events = await ask("GET", "/api/events");
     showEvents();
     $("silent").hidden = true;
   } catch { $("silent").hidden = false; }

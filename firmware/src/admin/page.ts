@@ -61,6 +61,7 @@ const BEFORE_SCRIPT = `<!doctype html>
 <label>token <input id="token" type="password" autocomplete="current-password"></label></form><small id="hint"></small></div>
 <p id="said" role="status"></p>
 <section id="backends"></section>
+<section id="tls" hidden><h2>TLS by server name</h2><div class="log"><table><tbody id="names"></tbody></table></div></section>
 <h2>Events</h2><div class="log"><table><tbody id="board"></tbody></table></div>
 <h2>Requests</h2><div class="log"><table><tbody id="requests"></tbody></table></div>
 <label><input id="raw" name="raw" type="checkbox"> lines of the log</label>

@@ -2,6 +2,7 @@ import type { Backend } from "../backend/backend.ts";
 import type { HostName } from "../backend/host-name.ts";
 import { MEMORY_RESERVE_BYTES } from "../net/memory-reserve.ts";
 import type { Link, NetworkSettings } from "../platform.ts";
+import type { TlsRoute } from "../proxy/tls-routes.ts";
 import { VERSION } from "../version.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 import { changeText, runTimeChanges } from "./runtime-changes.ts";
@@ -12,11 +13,17 @@ export type BackendStatus = ReturnType<typeof backendStatus>;
 
 /** The answer to GET `/api/status`. */
 export interface Status extends BoardStatus {
+  /** The server names of `routes[].sni`, with the connections since the configuration is in force. */
+  readonly tlsRoutes: readonly TlsRoute[];
   readonly backends: readonly BackendStatus[];
 }
 
 export function statusOf(runtime: RuntimeApi): Status {
-  return { ...boardStatus(runtime), backends: [...backendStatuses(runtime)] };
+  return {
+    ...boardStatus(runtime),
+    tlsRoutes: [...tlsRoutes(runtime)],
+    backends: [...backendStatuses(runtime)],
+  };
 }
 
 /** The state of the board, without its backends. */
@@ -101,6 +108,10 @@ export function networkStatus(link: Link, { hostname, address }: NetworkSettings
 /** Where the board's address comes from, by the static one of its configuration. */
 export function addressSource(address: string | undefined): "dhcp" | "static" {
   return address === undefined ? "dhcp" : "static";
+}
+
+export function tlsRoutes({ proxy }: RuntimeApi): Iterable<TlsRoute> {
+  return proxy.tlsRoutes?.all() ?? [];
 }
 
 /** One after the other, for an answer that is sent in pieces. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import fc from "../../../hil/kit/properties.ts";
 import { readConfig } from "./config.ts";
 import { TIME_DEFAULTS } from "./time.ts";
-import { localTime, offsetAt, parseTimeZone, type TimeZone } from "./time-zone.ts";
+import { localTime, offsetAt, offsetsBetween, parseTimeZone, type TimeZone } from "./time-zone.ts";
 
 function zoneOf(text: string): TimeZone {
   const zone = parseTimeZone(text);
@@ -64,6 +64,29 @@ test.each(ZONES)(
       if (month > 3 && month < 8) continue;
       expect(offsetAt(zone, unixMs / 1000).seconds / 60).toBe(offsetOfNode(unixMs));
     }
+  },
+);
+
+test.each(ZONES)(
+  "%s, %s: the offsets of a stretch of time hold at each moment of it, and are few",
+  (_, rules) => {
+    const zone = zoneOf(rules);
+    const second = (year: number) => Date.UTC(year, 0, 1) / 1000;
+    const to = fc.integer({ min: second(2024), max: second(2030) });
+    const length = fc.integer({ min: 0, max: 365 * 86_400 });
+    const part = fc.double({ min: 0, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(to, length, part, (toS, lengthS, share) => {
+        const fromS = toS - lengthS;
+        const offsets = offsetsBetween(zone, fromS, toS);
+        expect(offsets.length).toBeLessThanOrEqual(4);
+        const atS = fromS + share * lengthS;
+        const found = offsets.findLast(offset => offset.fromS <= atS);
+        expect(found?.seconds).toBe(offsetAt(zone, atS).seconds);
+      }),
+      { numRuns: 200 },
+    );
+    expect(offsetsBetween(zone, 0, second(2026)).length).toBeLessThanOrEqual(4);
   },
 );
 

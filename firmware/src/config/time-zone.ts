@@ -26,6 +26,7 @@ export interface TimeZone extends Offset {
 const EXAMPLE = "CET-1CEST,M3.5.0,M10.5.0/3";
 const HOUR_S = 3600;
 const DAY_S = 86_400;
+const YEAR_S = 366 * DAY_S;
 
 /** The clocks are changed at this time unless the rule says otherwise. */
 const CHANGE_AT_S = 2 * HOUR_S;
@@ -52,6 +53,28 @@ export function offsetAt(zone: TimeZone, unixS: number): Offset {
   const toS = changeS(year, summer.to) - summer.seconds;
   const isSummer = fromS < toS ? unixS >= fromS && unixS < toS : unixS >= fromS || unixS < toS; // in the south it lasts over New Year
   return isSummer ? summer : zone;
+}
+
+/** How far the clocks of a zone are ahead of UTC, in seconds, from a moment on, in seconds since 1970. */
+export interface OffsetFrom {
+  readonly fromS: number;
+  readonly seconds: number;
+}
+
+/** The offsets from one moment to another, the oldest first: those of the last year at most. */
+export function offsetsBetween(zone: TimeZone, fromS: number, toS: number): OffsetFrom[] {
+  const { summer } = zone;
+  const firstS = Math.max(fromS, toS - YEAR_S);
+  const moments = [firstS];
+  if (summer !== undefined) {
+    const lastYear = new Date(toS * 1000).getUTCFullYear() + 1; // a zone may be a year ahead of UTC
+    for (let year = lastYear - 3; year <= lastYear; year++) {
+      moments.push(changeS(year, summer.from) - zone.seconds);
+      moments.push(changeS(year, summer.to) - summer.seconds);
+    }
+  }
+  const within = moments.filter(atS => atS >= firstS && atS <= toS).sort((a, b) => a - b);
+  return within.map(atS => ({ fromS: atS, seconds: offsetAt(zone, atS).seconds }));
 }
 
 /** `2026-11-30T23:05:00+01:00`. */

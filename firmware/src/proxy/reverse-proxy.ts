@@ -11,6 +11,7 @@ import { ActiveConfig } from "./active-config.ts";
 import { Admission } from "./admission.ts";
 import { Session } from "./session.ts";
 import { type SharedState, sharedState } from "./shared-state.ts";
+import type { TlsRoutes } from "./tls-routes.ts";
 
 /** Makes a session of each client that connects, under the configuration that is active then. */
 export class ReverseProxy {
@@ -42,6 +43,11 @@ export class ReverseProxy {
 
   get budget(): Budget {
     return this.#active.budget;
+  }
+
+  /** Absent where no route is for TLS. */
+  get tlsRoutes(): TlsRoutes | undefined {
+    return this.#active.context.tlsRoutes;
   }
 
   /** Absent where no machine may sleep. */

@@ -173,7 +173,7 @@ export class TlsSession implements Handler, EndpointOwner, ConnectorOwner {
     const session = this.session;
     const context = session.context;
     this.hello = hello;
-    const group = context.tlsRoutes!.find(hello.serverName);
+    const group = context.tlsRoutes!.route(hello.serverName);
     if (group === undefined) {
       this.refuse("no-route");
       return;

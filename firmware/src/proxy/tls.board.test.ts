@@ -100,6 +100,30 @@ async function twoBackends(settings: object = {}) {
 }
 
 describe("a TLS connection goes by its server name", () => {
+  test("an operator sees the names of the routes and the connections of each, in the status and on the console", async () => {
+    const { lab } = await twoBackends();
+    for (const server of ["a.home", "x.home", "y.home", "else.org"])
+      await play(lab, [named(server)]);
+    expect(JSON.parse((await get(lab, "/api/status")).body).tlsRoutes).toEqual([
+      { name: "a.home", backends: ["a"], sessionsTotal: 1 },
+      { name: "*.home", backends: ["b"], sessionsTotal: 2 },
+      { name: "*.b.home", backends: ["b"], sessionsTotal: 0 },
+    ]);
+    const from = lab.lines.length;
+    lab.board.adapter.plugged = true;
+    lab.board.adapter.send(Buffer.from("tls\r"));
+    await lab.clock.run({ ms: 500 });
+    expect(lab.lines.slice(from).filter(line => line.includes("total="))).toEqual([
+      "a.home backends=a total=1",
+      "*.home backends=b total=2",
+      "*.b.home backends=b total=0",
+    ]);
+    const plain = new EmulatedLab();
+    plain.backend("a", () => {});
+    await plain.serve({});
+    expect(JSON.parse((await get(plain, "/api/status")).body).tlsRoutes).toEqual([]);
+  });
+
   test.each([
     ["a.home", "a"],
     ["A.Home", "a"],

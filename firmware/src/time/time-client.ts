@@ -1,5 +1,5 @@
 import type { TimeSettings } from "../config/settings.ts";
-import { localTime, offsetAt, parseTimeZone } from "../config/time-zone.ts";
+import { localTime, offsetsBetween, parseTimeZone, type TimeZone } from "../config/time-zone.ts";
 import { isLocal, type Resolver } from "../dns/resolver.ts";
 import type { Report } from "../log/event.ts";
 import { isHostName } from "../net/address.ts";
@@ -41,14 +41,18 @@ export interface TimeStatus {
   readonly now: string | null;
   /** The time at which `uptimeMs` was 0, in ms since 1970: that of an event is this and the ms of its line. */
   readonly startedMs: number | null;
-  /** How far the clocks of the zone are ahead of UTC now; `null` while the time is not known. */
-  readonly offsetS: number | null;
   /** The server that it is from, or that is asked. */
   readonly server: string;
   /** How long ago the server was asked successfully. */
   readonly ageMs: number | null;
   /** Why the last request failed; `null` if it did not. */
   readonly failure: string | null;
+}
+
+/** How far the clocks of the zone are ahead of UTC, in seconds, from a moment of the board's clock on, in ms. */
+export interface Offset {
+  readonly fromMs: number;
+  readonly offsetS: number;
 }
 
 /**
@@ -98,19 +102,29 @@ export class TimeClient {
     const startedMs = this.#startedMs;
     const failure = this.#failure ?? null;
     if (startedMs === undefined) {
-      return { now: null, startedMs: null, offsetS: null, server, ageMs: null, failure };
+      return { now: null, startedMs: null, server, ageMs: null, failure };
     }
-    const zone = parseTimeZone(text);
-    if (typeof zone === "string") throw new Error(zone); // the configuration was checked
+    const zone = zoneOf(text);
     const nowMs = this.#parts.platform.clock.now();
     return {
       now: localTime(zone, startedMs + nowMs),
       startedMs: Math.round(startedMs),
-      offsetS: offsetAt(zone, (startedMs + nowMs) / 1000).seconds,
       server,
       ageMs: Math.round(nowMs - this.#syncedMs),
       failure,
     };
+  }
+
+  /** The offsets of the zone since the start of the board, the oldest first; none while the time is not known. */
+  get offsets(): Offset[] {
+    const startedMs = this.#startedMs;
+    if (startedMs === undefined) return [];
+    const nowMs = this.#parts.platform.clock.now();
+    const [fromS, toS] = [startedMs / 1000, (startedMs + nowMs) / 1000];
+    return offsetsBetween(zoneOf(this.#settings.zone), fromS, toS).map(offset => ({
+      fromMs: Math.round(offset.fromS * 1000 - startedMs),
+      offsetS: offset.seconds,
+    }));
   }
 
   private in(ms: number): void {
@@ -208,4 +222,11 @@ export class TimeClient {
     this.#socket?.close();
     this.#socket = undefined;
   }
+}
+
+/** The zone of a checked configuration. */
+function zoneOf(text: string): TimeZone {
+  const zone = parseTimeZone(text);
+  if (typeof zone === "string") throw new Error(zone);
+  return zone;
 }
