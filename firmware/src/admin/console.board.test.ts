@@ -12,8 +12,8 @@ describe("the console", () => {
     return lab.lines.slice(from);
   }
 
-  async function console(options: EmulatedLabOptions = {}) {
-    const lab = await adminLab({}, undefined, options);
+  async function console(options: EmulatedLabOptions = {}, settings: object = {}) {
+    const lab = await adminLab(settings, undefined, options);
     lab.board.adapter.plugged = true;
     const echoed: string[] = [];
     lab.board.adapter.onBytes = bytes => echoed.push(Buffer.from(bytes).toString("latin1"));
@@ -176,6 +176,53 @@ describe("the console", () => {
     lab.board.reset();
     await lab.clock.run({ ms: 3000 });
     expect(lab.app!.runtime.token.value).toBe("the-boards-own");
+  });
+
+  test("shows and changes the keys of a machine, but not its secrets", async () => {
+    const nas = {
+      ...{ name: "nas", mac: "24:0a:c4:00:00:01", secureOn: "a1:a2:a3:a4" },
+      sleep: { url: "http://10.0.0.2:8000/suspend", header: "Authorization: Bearer hush" },
+    };
+    const { lab, echoed } = await console(
+      {},
+      {
+        health: { check: "tcp", intervalMs: 600_000 },
+        backends: [{ name: "a", address: "10.0.0.2", port: 8080, machine: "nas" }],
+        machines: [nas],
+      },
+    );
+    const answer = async (line: string) => {
+      const lines = (await type(lab, line)).slice(1);
+      return lines.filter(text => !/^[IWE] \(/.test(text)); // without the log
+    };
+    expect(await answer("config machines.0.idleMs")).toEqual(["machines.0.idleMs=nothing", "ok"]);
+    expect((await answer("config machines.0.idleMs 600000")).at(-1)).toMatch(
+      /^ok machines.0.idleMs: 600000 \(was not set\); in force/,
+    );
+    expect(await answer("config machines[0].sleep")).toEqual([
+      'machines[0].sleep={"url":"http://10.0.0.2:8000/suspend","header":"********"}',
+      "ok",
+    ]);
+    expect((await answer("config machines[0].sleep.header X-Key:hush-hush")).at(-1)).toMatch(
+      /^ok machines\[0\].sleep.header: "\*{8}" \(was "\*{8}"\); in force/,
+    );
+    expect((await answer('config machines[0].secureOn "hush"')).at(-1)).toMatch(
+      /^error machines\[0\].secureOn: is not valid; wanted 4 or 6 bytes/,
+    );
+    expect(await answer("config machines[0].asleepCheckMs")).toEqual([
+      "machines[0].asleepCheckMs=0 (the default)",
+      "ok",
+    ]);
+    expect(await answer("config machines[0].idleMS 1")).toEqual([
+      expect.stringMatching(/^error machines\[0\].idleMS: no such key; did you mean "idleMs"\?/),
+    ]);
+    expect((await answer("config machines")).join("")).toContain('"secureOn":"********"');
+    const { idleMs, secureOn, sleep } = lab.app!.proxy.config.machines[0];
+    expect([idleMs, secureOn, sleep!.url, sleep!.header]).toEqual([
+      ...[600_000, nas.secureOn, nas.sleep.url, "X-Key:hush-hush"],
+    ]);
+    const all = [...echoed, ...lab.lines].join("");
+    for (const secret of ["hush", "a1:a2"]) expect(all).not.toContain(secret);
   });
 
   test("shows a key of the configuration, and changes one in a list", async () => {
