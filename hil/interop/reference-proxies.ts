@@ -19,8 +19,13 @@ export type PeerName = (typeof PEERS)[number];
 
 /** The programs among these that are not installed. */
 export function missing(...programs: string[]): string[] {
+  return programs.filter(name => pathOf(name) === undefined);
+}
+
+/** The file of a program; `undefined`: it is not installed. */
+export function pathOf(program: string): string | undefined {
   const folders = (process.env.PATH ?? "").split(delimiter);
-  return programs.filter(name => !folders.some(folder => existsSync(join(folder, name))));
+  return folders.map(folder => join(folder, program)).find(file => existsSync(file));
 }
 
 /** Starts one on a free port, with one worker and kept backend connections. */

@@ -5,6 +5,7 @@ import {
   FirmwareBoard,
   mendedBoard,
 } from "../../emulator/proxy/firmware-board.ts";
+import type { Wire } from "../../emulator/src/io/wire.ts";
 import { reservePort } from "../../emulator/src/reserved-port.ts";
 import type { App } from "../../firmware/src/app.ts";
 import { type LogLine, parseLine } from "../../firmware/tools/log-line.ts";
@@ -39,13 +40,14 @@ const NO_EVENT: LogLine = { level: "I", ms: 0, on: "", values: {} };
 
 /**
  * Boots our firmware in front of backends on these ports; ready when it is returned. `onLine` is called with
- * each line of its console.
+ * each line of its console; `wire` is another network than the computer's own.
  */
 export async function startBoard(
   backends: readonly number[],
   settings: object = {},
   onLine: (line: string) => void = () => {},
   kind = mendedBoard(),
+  wire?: Wire,
 ): Promise<LiveBoard> {
   const configuration = configurationOf({
     backends: backends.map(port => ({ address: HOST, port })),
@@ -73,6 +75,7 @@ export async function startBoard(
   const board = new FirmwareBoard({
     kind: { ...kind, joinMs: 0 },
     random: seeded(1),
+    ...(wire && { wire }),
     publish: boardPort => ({ port: reserved.get(boardPort)?.port ?? 0, host: HOST }),
     onListening: boardPort => {
       open.add(boardPort);
