@@ -199,6 +199,27 @@ test("demo backends take other ports where theirs are taken, and a listener with
   expect((await get(`http://127.0.0.1:${ports[0]}`)).status).toBe(200);
 });
 
+test("a demo server on a machine that sleeps: the first request is held while the machine boots, and answered", async () => {
+  const [port, admin] = [await reserve(), await reserve()];
+  const child = emulate(
+    ...["--machine", "1", "--publish", `80:${port}`, "--admin", `${admin}`, "--json"],
+  );
+  const powers: string[] = [];
+  await new Promise<void>((resolve, reject) => {
+    createInterface(child.stdout).on("line", text => {
+      const { on, what, power } = JSON.parse(text);
+      if (on === "proxy" && what === "ready") resolve();
+      if (on === "demo") powers.push(power);
+    });
+    child.once("exit", () => reject(new Error("it ended before it served")));
+  });
+  const answers = await Promise.all([1, 2, 3].map(i => get(`http://127.0.0.1:${port}/${i}`)));
+  expect(answers).toEqual([1, 2, 3].map(i => ({ status: 200, text: `a: GET /${i}\n` })));
+  expect(powers).toEqual(["booting", "awake"]);
+  child.kill("SIGINT");
+  expect((await child).exitCode).toBe(0);
+});
+
 test("what a program reads are the board's own lines; columns on request", async () => {
   const lines = async (...args: string[]) => {
     const [port, admin] = [await reserve(), await reserve()];

@@ -1,4 +1,5 @@
 import { randomInt } from "node:crypto";
+import nodeNet from "node:net";
 import { styleText } from "node:util";
 import type { Config } from "../../firmware/src/config/settings.ts";
 import { MDNS_PORT } from "../../firmware/src/dns/responder.ts";
@@ -7,7 +8,10 @@ import { buildId } from "../../firmware/tools/build-id.ts";
 import { runCommand, UsageError } from "../../firmware/tools/command-line.ts";
 import { parseLine } from "../../firmware/tools/log-line.ts";
 import type { Board } from "../src/board.ts";
+import { BroadcastDomain } from "../src/io/broadcast-domain.ts";
+import { computerWire, lookUp, SERVICES_ADDRESS } from "../src/io/computer-wire.ts";
 import { Pty } from "../src/pty.ts";
+import { type Demo, startDemo } from "./demo.ts";
 import { type Engine, FirmwareBoard } from "./firmware-board.ts";
 import { EMULATE, type Options, readOptions } from "./options.ts";
 import { DEFAULT_HOST, type Published, withPort } from "./ports.ts";
@@ -16,7 +20,6 @@ import type { AdminAddress } from "./workbench/admin-client.ts";
 import { compactLine, type Paint } from "./workbench/compact-log.ts";
 import { LocalBoard } from "./workbench/emulated.ts";
 import { RemoteBoard } from "./workbench/remote.ts";
-import { DemoBackend } from "./workbench/servers.ts";
 import { Workbench, type WorkbenchParts } from "./workbench/workbench.ts";
 
 /** All addresses of this computer. */
@@ -39,12 +42,21 @@ async function engineOf({ engine }: Options): Promise<Engine | undefined> {
 async function emulate(options: Options): Promise<void> {
   const { configuration, published, kind } = options;
   const engine = await engineOf(options);
-  const servers = options.demo ? await startDemo(configuration.config) : [];
   const print = printer(options);
+  const broadcasts = new BroadcastDomain();
+  const net = { createServer: nodeNet.createServer, createSocket: broadcasts.createSocket };
+  const demo = options.demo
+    ? await startDemo(configuration.config, options.machines, net, ({ name }, power) => {
+        const ms = Math.round(board.clock.now());
+        typing.above(() => print(`I (${ms}) demo: machine name=${name} power=${power}`));
+      })
+    : undefined;
 
   let workbench: Workbench | undefined;
   const board = new FirmwareBoard({
     kind,
+    wire: computerWire(lookUp, broadcasts),
+    dnsServers: [SERVICES_ADDRESS],
     random: () => randomInt(2 ** 32) / 2 ** 32, // unpredictable, as on the chip
     publish: port =>
       options.mdns && port === MDNS_PORT
@@ -65,7 +77,7 @@ async function emulate(options: Options): Promise<void> {
       if (welcomed) return;
       welcomed = true;
       // Flash may have brought another configuration; the board's lines are printed a tick later.
-      process.stdout.write(banner(options, config, { workbench, pty, servers }));
+      process.stdout.write(banner(options, config, { workbench, pty, demo }));
     },
   });
   board.flash.onSaveFailed = reportOnce(error => {
@@ -77,7 +89,7 @@ async function emulate(options: Options): Promise<void> {
   if (options.ui !== undefined) {
     const [listener] = published;
     const watched = new LocalBoard(board, listener);
-    workbench = await openPage(options.ui, { watched, demo: servers });
+    workbench = await openPage(options.ui, { watched, ...(demo ?? NO_DEMO) });
   }
   const typing = readCommands(board.adapter, () => void stop());
   if (options.json && pty)
@@ -97,7 +109,7 @@ async function emulate(options: Options): Promise<void> {
     board.unplug();
     pty?.close();
     workbench?.stop();
-    await Promise.all(servers.map(server => server.stop()));
+    await demo?.stop();
     process.exit(0);
   };
   process.on("SIGINT", stop);
@@ -115,7 +127,7 @@ async function watch(remote: AdminAddress, options: Options): Promise<void> {
     },
   });
   let workbench: Workbench | undefined;
-  workbench = await openPage(options.ui ?? 0, { watched, demo: [] });
+  workbench = await openPage(options.ui ?? 0, { watched, ...NO_DEMO });
   if (!options.json)
     process.stdout.write(`Workbench of the ${watched.title}: ${workbench.url}\n\n`);
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));
@@ -138,6 +150,9 @@ async function openPage(port: number, parts: Omit<WorkbenchParts, "port">): Prom
   }
 }
 
+/** Behind a real board, and behind one with servers of the user's own. */
+const NO_DEMO = { servers: [], machines: [] };
+
 // Programs beside the board
 
 function openPty({ adapter }: Board): Pty {
@@ -148,35 +163,19 @@ function openPty({ adapter }: Board): Pty {
   }
 }
 
-async function startDemo(config: Config): Promise<DemoBackend[]> {
-  const servers = config.backends.map(backend => new DemoBackend(backend));
-  for (const server of servers) {
-    const { name, port } = server;
-    try {
-      await server.start();
-    } catch (error) {
-      throw new UsageError(
-        `the demo backend ${name} cannot have port ${port}: ${(error as Error).message}; ` +
-          "free it, or give servers of your own with --backend HOST:PORT",
-      );
-    }
-  }
-  return servers;
-}
-
 // Output
 
 /** `config` is in force. */
 function banner(
-  { published, kind }: Options,
+  { published, kind, machines }: Options,
   config: Config,
-  { workbench, pty, servers }: { workbench?: Workbench; pty?: Pty; servers: DemoBackend[] },
+  { workbench, pty, demo }: { workbench?: Workbench; pty?: Pty; demo?: Demo },
 ): string {
   const [listener] = published;
   const what = ({ boardPort }: Published) =>
     boardPort === config.adminPort ? "its admin page" : `its port ${boardPort}`;
   const isDemo = ({ address, port }: { address: string; port: number }) =>
-    address === DEFAULT_HOST && servers.some(server => server.port === port);
+    address === DEFAULT_HOST && demo?.servers.some(server => server.port === port);
   const address = ({ host, port }: Published) =>
     `${host === DEFAULT_HOST || host === "0.0.0.0" ? "localhost" : host}:${port}`;
   const hidden = config.listeners
@@ -191,12 +190,16 @@ function banner(
       (port, i) => `             its port ${port} is not published: --publish ${port}:${free + i}`,
     ),
     ...config.backends.map(
-      b => `  backend ${b.name}  ${b.address}:${b.port}${isDemo(b) ? "  (demo)" : ""}`,
+      b => `  backend ${b.name}  ${b.address}:${b.port}${isDemo(b) ? demoNote(b.machine) : ""}`,
+    ),
+    ...machines.map(
+      ({ name, bootMs }) =>
+        `  machine    ${name}: asleep; a request wakes it, and it boots for ${bootMs / 1000} s`,
     ),
     ...(workbench ? [`  workbench  ${workbench.url}`] : []),
     ...(pty ? [`  serial     ${pty.path}  (screen ${pty.path} 115200)`] : []),
     "",
-    `  try  curl ${address(listener)}    again and again: the backends take turns`,
+    `  try  ${firstTries(machines.length > 0, address(listener)).join("\n       ")}`,
     `       nc ${address(listener).replace(":", " ")}      type a line, then END`,
     "       help    here: the board's console",
     "  end  Ctrl-C",
@@ -204,6 +207,19 @@ function banner(
     "",
   ];
   return lines.join("\n");
+}
+
+function demoNote(machine: string | undefined): string {
+  return machine === undefined ? "  (demo)" : `  (demo, on the machine ${machine})`;
+}
+
+/** The first commands to try, each with its effect. */
+function firstTries(sleeps: boolean, address: string): string[] {
+  if (!sleeps) return [`curl ${address}    again and again: the backends take turns`];
+  return [
+    `curl ${address}      waits until the machine is awake`,
+    `http://${address}    in a browser: a page that waits, then the server's`,
+  ];
 }
 
 const COLOURS = {

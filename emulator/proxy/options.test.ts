@@ -48,6 +48,16 @@ test.each([
     ["--config", "LICENSE"],
     '--config "LICENSE": is not JSON: line 1, column 1: "MIT" is not a value; a text needs double quotes',
   ],
+  [["--machine", "300"], '--machine "300": wanted a whole number from 1 to 240'],
+  [
+    ["--machine", "--backend", "127.0.0.1:1"],
+    "--machine and --backend: only one of them can be given",
+  ],
+  [["--machine", "--config", "LICENSE"], "--machine and --config: only one of them can be given"],
+  [
+    ["--machine", "20", "--sockets", "sdk"],
+    "--machine needs the firmware's own sockets: leave out --sockets sdk",
+  ],
   [["--log", "pretty"], '--log "pretty": wanted compact or raw'],
   [["--log", "raw", "--json"], "--log and --json: only one of them can be given"],
   [

@@ -19,6 +19,7 @@ import {
   onlyOneOf,
   portNumber,
   UsageError,
+  wholeNumber,
 } from "../../firmware/tools/command-line.ts";
 import { readDocumentFile } from "../../firmware/tools/document-file.ts";
 import type { BoardKind, SocketKind } from "../src/boards/kind.ts";
@@ -27,9 +28,11 @@ import { Flash } from "../src/flash.ts";
 import { defineKeyValue } from "../src/io/storage.ts";
 import { cannotOpenPty } from "../src/pty.ts";
 import { readBoardAddress, readToken } from "./board-address.ts";
+import { planDemo } from "./demo.ts";
 import { ourBoard, ourEthernetBoard } from "./firmware-board.ts";
-import { DEFAULT_HOST, demoBackends, type Published, requirePorts } from "./ports.ts";
+import { DEFAULT_HOST, type Published, requirePorts } from "./ports.ts";
 import type { AdminAddress } from "./workbench/admin-client.ts";
+import { BOOT_MAX_S, BOOT_MIN_S, type PlannedMachine } from "./workbench/demo-machine.ts";
 
 const BOARD_NAMES = ["esp32", "wt32-eth01", "unlimited"] as const;
 
@@ -39,9 +42,6 @@ const BOARDS: Readonly<Record<(typeof BOARD_NAMES)[number], (sockets: SocketKind
   unlimited,
 };
 
-const DEMO_PORTS = [8080, 8081];
-/** With the page: one more, so that a strategy has a choice. */
-const WORKBENCH_DEMO_PORTS = [...DEMO_PORTS, 8082];
 const DEFAULT_PORT = 8000;
 const DEFAULT_ADMIN_PORT = 8404;
 
@@ -57,6 +57,13 @@ const OPTIONS = {
     read: readServer,
     repeatable: true,
     help: "a server of yours, by address or name; then no demo backends start",
+  },
+  machine: {
+    value: "[SECONDS]",
+    read: wholeNumber(BOOT_MIN_S, BOOT_MAX_S),
+    bare: "10",
+    repeatable: true,
+    help: "a demo server on a machine that sleeps: the first request wakes it, and it boots for SECONDS (10 without a number)",
   },
   config: { value: "FILE", help: "the configuration, instead of firmware/gateway.json" },
   check: { help: "only checks the configuration: prints a summary, or everything that is wrong" },
@@ -130,6 +137,8 @@ export interface Options {
   kind: BoardKind;
   engine: "node" | "xs";
   demo: boolean;
+  /** Machines of the demo backends, one for each; none: the backends are always awake. */
+  machines: readonly PlannedMachine[];
   quiet: boolean;
   json: boolean;
   log: "compact" | "raw";
@@ -168,7 +177,7 @@ export async function readOptions(line: EmulateLine): Promise<Options | string> 
   }));
   const demo = backends.length === 0 && values.config === undefined;
   const kind = BOARDS[values.board](values.sockets);
-  const base = readDocument(values.config, backends, kind);
+  const base = readDocument(values.config, backends.length > 0 ? { backends } : {}, kind);
   if (values.check) return `${checked(values.config, base, kind)}\n`;
   const settings = {
     document: values.config === undefined ? undefined : nameOf(base.document),
@@ -183,22 +192,20 @@ export async function readOptions(line: EmulateLine): Promise<Options | string> 
   ];
   const { ui } = values;
   if (remote === undefined) await requirePorts(published, ui);
-  const demoPorts = ui === undefined ? DEMO_PORTS : WORKBENCH_DEMO_PORTS;
   const used = [...published.map(({ port }) => port), ui];
-  const configuration = demo
-    ? readDocument(undefined, await demoBackends(demoPorts, used), kind)
-    : base;
+  const plan = demo ? await planDemo(values.machine, ui !== undefined, used) : undefined;
+  const configuration = plan === undefined ? base : readDocument(undefined, plan.parts, kind);
   const { pty, mdns, engine, quiet, json, log = process.stdout.isTTY ? "compact" : "raw" } = values;
   return {
     ...{ configuration, given: settings, flash, pty, mdns, published, kind, engine },
-    ...{ demo, quiet, json, log, ui },
+    ...{ demo, machines: plan?.machines ?? [], quiet, json, log, ui },
     remote: remote && { ...remote, token: values.token },
   };
 }
 
 function refuseTogether({ values, given }: EmulateLine): void {
   const useless = (
-    ["publish", "backend", "config", "board", "sockets", "mdns", "pty"] as const
+    ["publish", "backend", "machine", "config", "board", "sockets", "mdns", "pty"] as const
   ).find(name => given.has(name));
   if (given.has("board-address") && useless !== undefined) {
     throw new UsageError(
@@ -206,6 +213,11 @@ function refuseTogether({ values, given }: EmulateLine): void {
     );
   }
   onlyOneOf(given, "log", "json");
+  onlyOneOf(given, "machine", "backend");
+  onlyOneOf(given, "machine", "config");
+  if (given.has("machine") && values.sockets === "sdk") {
+    throw new UsageError("--machine needs the firmware's own sockets: leave out --sockets sdk");
+  }
   if (values.mdns && values.sockets === "sdk") {
     throw new UsageError("--mdns needs the firmware's own sockets: leave out --sockets sdk");
   }
@@ -220,11 +232,7 @@ function readPagePort(text: string): number {
   throw new UsageError("wanted a port, such as 8500, or nothing for a free one");
 }
 
-function readDocument(
-  file: string | undefined,
-  backends: { address: string; port: number }[],
-  { link }: BoardKind,
-): Configuration {
+function readDocument(file: string | undefined, parts: object, { link }: BoardKind): Configuration {
   const name = file === undefined ? "firmware/gateway.json" : `--config "${file}"`;
   let read: Parsed;
   try {
@@ -235,7 +243,7 @@ function readDocument(
   if ("complaint" in read) throw new UsageError(`${name}: is not JSON: ${read.complaint}`);
   let document = read.value;
   const isObject = typeof document === "object" && document !== null && !Array.isArray(document);
-  if (backends.length > 0 && isObject) document = { ...(document as object), backends };
+  if (isObject) document = { ...(document as object), ...parts };
   const outcome = readConfig(document, link);
   if ("config" in outcome) return outcome;
   throw new UsageError(`${name} is refused:\n  ${outcome.complaints.join("\n  ")}`);

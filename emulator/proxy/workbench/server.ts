@@ -40,10 +40,9 @@ const FILES: Record<string, { url: URL; type: string }> = {
   "/uplot.js": { url: new URL("uPlot.esm.js", UPLOT), type: "text/javascript" },
   "/uplot.css": { url: new URL("uPlot.min.css", UPLOT), type: "text/css" },
   ...Object.fromEntries(
-    ["page", "element", "scene", "charts", "backends", "board", "traffic", "log"].map(name => [
-      `/${name}.js`,
-      { url: new URL(`page/${name}.js`, HERE), type: "text/javascript" },
-    ]),
+    ["page", "element", "scene", "charts", "backends", "machines", "board", "traffic", "log"].map(
+      name => [`/${name}.js`, { url: new URL(`page/${name}.js`, HERE), type: "text/javascript" }],
+    ),
   ),
 };
 

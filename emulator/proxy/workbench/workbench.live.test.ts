@@ -1,14 +1,18 @@
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import http from "node:http";
+import net from "node:net";
 import { delimiter, join } from "node:path";
 import { seeded } from "net-mock-socket";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { PATIENCE_MS } from "../../../hil/kit/patience.ts";
 import { esp32 } from "../../src/boards/esp32.ts";
+import { BroadcastDomain } from "../../src/io/broadcast-domain.ts";
+import { computerWire, lookUp } from "../../src/io/computer-wire.ts";
 import { reservePort } from "../../src/reserved-port.ts";
 import { configurationOf, FirmwareBoard } from "../firmware-board.ts";
+import { DemoMachine, type PlannedMachine, settingsOf } from "./demo-machine.ts";
 import { LocalBoard } from "./emulated.ts";
 import { RemoteBoard } from "./remote.ts";
 import { DemoBackend } from "./servers.ts";
@@ -28,17 +32,27 @@ async function reserve(): Promise<number> {
   return port;
 }
 
-/** A board with backends a and b, and where its ports 80 and 8404 are found. */
-async function bench() {
+/** A board with backends a and b, and where its ports 80 and 8404 are found; with a boot time a alone, on the machine nas, which sleeps. */
+async function bench(bootMs?: number) {
   const demo: DemoBackend[] = [];
-  for (const name of ["a", "b"]) {
+  for (const name of bootMs === undefined ? ["a", "b"] : ["a"]) {
     const backend = new DemoBackend({ name, address: "127.0.0.1", port: await reserve() });
-    await backend.start();
     stops.push(() => backend.stop());
     demo.push(backend);
   }
+  const broadcasts = new BroadcastDomain();
+  const { createSocket } = broadcasts;
+  const plans = bootMs === undefined ? [] : [await planned(bootMs)];
+  const machines = plans.map(plan => {
+    return new DemoMachine(plan, demo[0], { createServer: net.createServer, createSocket });
+  });
+  for (const machine of machines) stops.push(() => machine.stop());
+  for (const backend of demo.slice(machines.length)) await backend.start();
   const document = {
-    backends: demo.map(({ name, address, port }) => ({ name, address, port })),
+    backends: demo.map(({ name, address, port }) => {
+      return { name, address, port, ...(bootMs && { machine: "nas" }) };
+    }),
+    machines: plans.map(plan => settingsOf(plan, "127.0.0.1")),
     health: { intervalMs: 200, timeoutMs: 200 },
   };
   const ports = new Map([
@@ -47,20 +61,30 @@ async function bench() {
   ]);
   let workbench: Workbench | undefined;
   const board = new FirmwareBoard({
-    kind: { ...esp32(), joinMs: 10, connectionsMax: 32 },
+    kind: { ...esp32({ sockets: "own" }), joinMs: 10, connectionsMax: 32 },
     random: seeded(1),
-    publish: port => ({ host: "127.0.0.1", port: ports.get(port)! }),
+    wire: computerWire(lookUp, broadcasts),
+    publish: port => ({ host: "127.0.0.1", port: ports.get(port) ?? 0 }),
     onLine: line => workbench?.log(line),
   });
   const listener = { host: "127.0.0.1", port: ports.get(80)! };
-  workbench = await open(new LocalBoard(board, listener), demo);
+  workbench = await open(new LocalBoard(board, listener), demo, machines);
   board.bootFirmware(configurationOf(document), { token: TOKEN });
   stops.push(() => board.unplug());
-  return { url: workbench.url, adminPort: ports.get(8404)!, demo };
+  const url = workbench.url;
+  return { url, adminPort: ports.get(8404)!, proxyPort: ports.get(80)!, demo, machines };
 }
 
-async function open(watched: Watched, demo: readonly DemoBackend[]): Promise<Workbench> {
-  const workbench = await Workbench.open({ port: 0, watched, demo });
+async function planned(bootMs: number): Promise<PlannedMachine> {
+  return { name: "nas", mac: "02:00:00:00:00:01", bootMs, sleepPort: await reserve() };
+}
+
+async function open(
+  watched: Watched,
+  servers: readonly DemoBackend[],
+  machines: readonly DemoMachine[] = [],
+): Promise<Workbench> {
+  const workbench = await Workbench.open({ port: 0, watched, servers, machines });
   stops.push(() => workbench.stop());
   return workbench;
 }
@@ -134,6 +158,28 @@ describe.skipIf(absence)(`the page in Chromium${absence}`, () => {
     await row("a").getByText("up", { exact: true }).waitFor();
     await row("b").getByRole("button", { name: "drain" }).click();
     await told("#share-chart", ({ a }) => a === 100);
+  });
+
+  test("a machine that sleeps is seen booting and awake when a request wakes it, and sleeps when its power button is pressed", async () => {
+    const { url, proxyPort, machines } = await bench(3000);
+    await visit(url);
+    const nas = page.locator("[data-machine=nas]");
+    await nas.getByText("asleep", { exact: true }).waitFor();
+    await page.locator("#scene").getByText("a asleep").waitFor();
+    const answer = fetch(`http://127.0.0.1:${proxyPort}/`);
+    await nas.getByText("booting", { exact: true }).waitFor();
+    await page
+      .locator("#scene")
+      .getByText(/^booting {2}\d of 3 s$/)
+      .waitFor();
+    expect((await answer).status).toBe(200);
+    await nas.getByText("awake", { exact: true }).waitFor();
+    await page.locator("#log").getByText("machine: awake name=nas").waitFor();
+
+    await nas.getByRole("button", { name: "press its power button" }).click();
+    await nas.getByText("asleep", { exact: true }).waitFor();
+    expect(machines[0].state.power).toBe("asleep");
+    await page.locator("#scene").getByText("a asleep").waitFor(); // by checks
   });
 
   test("without Wi-Fi the page shows it, and after a reset the board starts again", async () => {

@@ -1,5 +1,6 @@
 import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
 import { STRATEGIES } from "../../../firmware/src/balancer/strategies.ts";
+import { BOOT_MAX_S, BOOT_MIN_S, type DemoMachine, MACHINE_FAULTS } from "./demo-machine.ts";
 import { Sampler } from "./sampler.ts";
 import { PageServer, type Wish } from "./server.ts";
 import { type DemoBackend, FAULTS, type Fault, LATENCY_MAX_MS } from "./servers.ts";
@@ -18,13 +19,16 @@ export interface WorkbenchParts {
   readonly port: number;
   readonly watched: Watched;
   /** The demo backends, which can be stopped, slowed down and broken. */
-  readonly demo: readonly DemoBackend[];
+  readonly servers: readonly DemoBackend[];
+  /** The machines that they are on, which sleep; none: the servers are always awake. */
+  readonly machines: readonly DemoMachine[];
 }
 
 /** A board, its demo backends and load generators, and a page to watch and change them. */
 export class Workbench {
   #watched: Watched;
-  #demo: readonly DemoBackend[];
+  #servers: readonly DemoBackend[];
+  #machines: readonly DemoMachine[];
   #generators: Generator[] = [];
   #lastGenerator = 0;
   #server: PageServer;
@@ -35,14 +39,16 @@ export class Workbench {
   #skipped = 0;
   #telling: NodeJS.Timeout;
 
-  private constructor({ watched, demo }: WorkbenchParts) {
+  private constructor({ watched, servers, machines }: WorkbenchParts) {
     this.#watched = watched;
-    this.#demo = demo;
+    this.#servers = servers;
+    this.#machines = machines;
     this.#server = new PageServer({
       actions: {
         backend: wish => this.#backend(wish),
         balance: ({ balance }) => this.#guarded(() => watched.setBalance(String(balance))),
         server: wish => this.#serverOf(wish),
+        machine: wish => this.#machine(wish),
         traffic: wish => this.#traffic(wish),
         "traffic-end": ({ id }) => this.#endTraffic(id),
         board: wish => this.#board(wish),
@@ -92,6 +98,7 @@ export class Workbench {
       switches: switches !== undefined,
       balances: Object.keys(STRATEGIES),
       faults: FAULTS,
+      machineFaults: MACHINE_FAULTS,
       latencyMaxMs: LATENCY_MAX_MS,
       amountMax: AMOUNT_MAX,
       points: this.#sampler.points,
@@ -103,7 +110,8 @@ export class Workbench {
   #now(): object {
     return {
       ...this.#sampler.last,
-      demo: Object.fromEntries(this.#demo.map(({ name, state }) => [name, state])),
+      demo: Object.fromEntries(this.#servers.map(({ name, state }) => [name, state])),
+      machines: Object.fromEntries(this.#machines.map(({ name, state }) => [name, state])),
       traffic: this.#generators.map(({ state }) => state),
     };
   }
@@ -131,7 +139,7 @@ export class Workbench {
   }
 
   async #serverOf({ name, running, latencyMs, fault }: Wish): Promise<Outcome> {
-    const server = this.#demo.find(known => known.name === name);
+    const server = this.#servers.find(known => known.name === name);
     if (server === undefined) return { complaints: [`no server "${name}" is a demo backend`] };
     if (latencyMs !== undefined) {
       const ms = Number(latencyMs);
@@ -147,11 +155,36 @@ export class Workbench {
         }
         await server.setFault(fault as Fault);
       }
+      const machine = this.#machines.find(({ backend }) => backend === server);
+      if (running !== undefined && machine !== undefined) {
+        return { complaints: [`${name} runs while the machine ${machine.name} is awake`] };
+      }
       if (running === true) await server.start();
       if (running === false) await server.stop();
     } catch (error) {
       return { complaints: [(error as Error).message] }; // the port is taken
     }
+    return { done: `${name} is set` };
+  }
+
+  #machine({ name, press, fault, bootS }: Wish): Outcome {
+    const machine = this.#machines.find(known => known.name === name);
+    if (machine === undefined) return { complaints: [`no machine "${name}" is a demo machine`] };
+    if (bootS !== undefined) {
+      const seconds = Number(bootS);
+      if (!(Number.isInteger(seconds) && seconds >= BOOT_MIN_S && seconds <= BOOT_MAX_S)) {
+        return { complaints: [`bootS: is ${bootS}; wanted ${BOOT_MIN_S} to ${BOOT_MAX_S}`] };
+      }
+      machine.setBoot(seconds * 1000);
+    }
+    if (fault !== undefined) {
+      const known = MACHINE_FAULTS.find(word => word === fault);
+      if (known === undefined) {
+        return { complaints: [`fault: is "${fault}"; wanted ${MACHINE_FAULTS.join(", ")}`] };
+      }
+      machine.setFault(known);
+    }
+    if (press === true) machine.press();
     return { done: `${name} is set` };
   }
 

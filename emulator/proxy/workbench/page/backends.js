@@ -21,11 +21,11 @@ export class Backends {
     this.#list.replaceChildren();
   }
 
-  draw({ look, demo }) {
+  draw({ look, demo, machines }) {
     const backends = look.status?.backends ?? [];
     const names = backends.map(({ name }) => name);
     if (names.join() !== [...this.#rows.keys()].join()) {
-      this.#rows = new Map(names.map(name => [name, this.#row(name, demo[name])]));
+      this.#rows = new Map(names.map(name => [name, this.#row(name, demo[name], machines)]));
       this.#list.replaceChildren(...[...this.#rows.values()].map(({ row }) => row));
     }
     backends.forEach((backend, index) => {
@@ -33,7 +33,8 @@ export class Backends {
     });
   }
 
-  #row(name, server) {
+  #row(name, server, machines) {
+    const isOnMachine = Object.values(machines).some(({ backend }) => backend === name);
     const { readOnly, faults } = this.#hello;
     const label = element("strong", { textContent: name });
     const address = element("span", { className: "quiet address" });
@@ -79,12 +80,12 @@ export class Backends {
       element("div", {}, label, operationalState, address, spring, weighing, power),
       element("div", {}, element("span", { className: "group" }, ...states), faulty),
     );
-    power.hidden = server === undefined;
+    power.hidden = server === undefined || isOnMachine;
     row.dataset.backend = name;
     const draw = (backend, index, demo) => {
       row.style.setProperty("--colour", colour(index));
       address.textContent = backend.address;
-      const stopped = demo?.running === false ? " (stopped)" : "";
+      const stopped = demo?.running === false && !isOnMachine ? " (stopped)" : "";
       const check = KINDS[backend.operationalState] === "bad" ? ` ${backend.check ?? ""}` : "";
       operationalState.textContent = `${backend.operationalState}${check}${stopped}`;
       operationalState.className = `pill ${KINDS[backend.operationalState]}`;
@@ -101,4 +102,4 @@ export class Backends {
   }
 }
 
-const KINDS = { up: "good", down: "bad", ejected: "bad", drain: "warn", maint: "warn" };
+const KINDS = { up: "good", asleep: "", down: "bad", ejected: "bad", drain: "warn", maint: "warn" };

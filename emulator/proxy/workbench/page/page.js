@@ -3,6 +3,7 @@ import { BoardPanel } from "./board.js";
 import { Charts } from "./charts.js";
 import { options, show, wish } from "./element.js";
 import { Log } from "./log.js";
+import { Machines } from "./machines.js";
 import { Scene } from "./scene.js";
 import { Traffic } from "./traffic.js";
 
@@ -14,6 +15,7 @@ const charts = new Charts(part);
 const scene = new Scene(part("scene"));
 const board = new BoardPanel(part("board"));
 const backends = new Backends(part("backends"));
+const machines = new Machines(part("machines"));
 const traffic = new Traffic(part("traffic"));
 const log = new Log(part("log"));
 const balance = part("balance");
@@ -31,6 +33,7 @@ events.addEventListener("hello", ({ data }) => {
   charts.begin(hello.points);
   board.begin(hello);
   backends.begin(hello);
+  machines.begin(hello);
   traffic.begin(hello);
   log.begin(hello.lines);
   if (hello.now.look) draw(hello.now);
@@ -60,6 +63,7 @@ function draw(sample) {
   scene.draw(sample, people);
   board.draw(look);
   backends.draw(sample);
+  machines.draw(sample);
   charts.draw(status?.backends ?? []);
 }
 

@@ -39,7 +39,7 @@ export class Scene {
   draw(sample, people) {
     this.#sample = sample;
     this.#people = people;
-    const { look, point, demo } = sample;
+    const { look, point, demo, machines } = sample;
     const running = look.state === "running";
     const backends = look.status?.backends ?? [];
     const rates = backends.map(({ name }) => point.backends[name]?.rate ?? 0);
@@ -77,8 +77,10 @@ export class Scene {
       const { name, operationalState, latencyMs } = backend;
       const at = place(index, backends.length, this.#width - size.x / 2 - 2);
       const share = point.backends[name]?.share;
-      const stopped = demo[name]?.running === false;
-      const told = operationalState === "up" ? "" : operationalState;
+      const machine = Object.values(machines).find(({ backend }) => backend === name);
+      const isBooting = machine?.power === "booting";
+      const stopped = demo[name]?.running === false && machine === undefined;
+      const told = isBooting || operationalState === "up" ? "" : operationalState;
       const numbers = [
         `${rates[index].toFixed(rates[index] < 10 ? 1 : 0)} / s`,
         wide && share != null ? `${Math.round(share * 100)} %` : "",
@@ -87,9 +89,11 @@ export class Scene {
       const kind =
         operationalState === "up"
           ? ""
-          : operationalState === "down" || operationalState === "ejected"
-            ? "bad"
-            : "warn";
+          : operationalState === "asleep" && !isBooting
+            ? "asleep"
+            : operationalState === "down" || operationalState === "ejected"
+              ? "bad"
+              : "warn";
       this.#box(
         used,
         `backend ${name}`,
@@ -98,9 +102,10 @@ export class Scene {
         `backend ${kind}`,
         [
           [name, told, stopped && wide ? "(stopped)" : ""].filter(Boolean).join(" "),
-          numbers.filter(Boolean).join("  ·  "),
+          isBooting ? bootText(machine) : numbers.filter(Boolean).join("  ·  "),
         ],
         index,
+        isBooting ? Math.min(1, machine.ms / machine.bootMs) : 0,
       );
       const from = { x: middle.x + boardSize.x / 2, y: middle.y };
       const to = { x: at.x - size.x / 2, y: at.y };
@@ -124,14 +129,16 @@ export class Scene {
     }
   }
 
-  #box(used, key, { x, y }, size, className, lines, index) {
+  /** `done`, from 0 to 1, is the part of its lower edge that is drawn: how far a machine has booted. */
+  #box(used, key, { x, y }, size, className, lines, index, done = 0) {
     used.add(key);
     let box = this.#boxes.get(key);
     if (box === undefined) {
       const frame = shape("rect", { rx: 8 });
       const stripe = shape("rect", { rx: 3, width: 6 });
+      const bar = shape("rect", { class: "boot", height: 4 });
       const texts = [0, 1, 2, 3].map(i => shape("text", { class: i === 0 ? "name" : "detail" }));
-      box = { group: shape("g", {}, frame, stripe, ...texts), frame, stripe, texts };
+      box = { group: shape("g", {}, frame, stripe, bar, ...texts), frame, stripe, bar, texts };
       this.#boxes.set(key, box);
       this.#nodes.append(box.group);
     }
@@ -142,6 +149,11 @@ export class Scene {
       y: y - size.y / 2,
       height: size.y,
       fill: index === undefined ? "none" : colour(index),
+    });
+    change(box.bar, {
+      x: x - size.x / 2,
+      y: y + size.y / 2 - 4,
+      width: Math.max(0, size.x * done),
     });
     const shown = lines.filter(Boolean);
     const step = 19;
@@ -180,6 +192,10 @@ export class Scene {
       this.#move(now);
     });
   }
+}
+
+function bootText({ ms, bootMs }) {
+  return `booting  ${Math.round(ms / 1000)} of ${Math.round(bootMs / 1000)} s`;
 }
 
 function short(text) {
