@@ -7,7 +7,6 @@ import type { Platform } from "../platform.ts";
 import type { Group } from "../pool/group.ts";
 import type { IdleConnections } from "../pool/idle-connections.ts";
 import type { Pool } from "../pool/pool.ts";
-import { exceptionText } from "../text/exception.ts";
 import type { PowerButtons } from "./power-buttons.ts";
 import { mayWake, type WakeClient } from "./wake-rules.ts";
 import { Waking } from "./waking.ts";
@@ -188,7 +187,7 @@ export class Machines implements MachineKeeper {
     } catch (error) {
       const { name } = machine;
       const { report } = this.#parts;
-      report({ level: "W", on: "machine", what: "wake-error", name, error: exceptionText(error) });
+      report({ level: "W", on: "machine", what: "wake-error", name, error: String(error) });
       return false;
     }
   }

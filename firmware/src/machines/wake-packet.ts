@@ -38,6 +38,7 @@ export function broadcastAddress({
 }: Pick<Link, "address" | "interfaceState">): string {
   if (address === undefined || interfaceState === undefined) return LIMITED_BROADCAST;
   const host = ~addressNumber(interfaceState.netmask) >>> 0;
+  if (host <= 1) return LIMITED_BROADCAST; // RFC 3021: a network of two addresses has none
   const all = (addressNumber(address) | host) >>> 0;
   return [24, 16, 8, 0].map(shift => (all >>> shift) & 255).join(".");
 }

@@ -1,7 +1,6 @@
 import type { Machine } from "../backend/machine.ts";
 import type { Report } from "../log/event.ts";
 import type { Cancel, Platform, UDPSocket } from "../platform.ts";
-import { exceptionText } from "../text/exception.ts";
 import { broadcastAddress, WAKE_PORTS, wakePacket } from "./wake-packet.ts";
 
 /** Pauses between the first magic packets, in ms: a network card that is just going down receives a later one. */
@@ -105,7 +104,7 @@ export class Waking {
     } catch (error) {
       if (!isFirst) return;
       const { name } = machine;
-      report({ level: "W", on: "machine", what: "wake-error", name, error: exceptionText(error) });
+      report({ level: "W", on: "machine", what: "wake-error", name, error: String(error) });
     }
   }
 
