@@ -1,4 +1,6 @@
+import { EventEmitter } from "node:events";
 import { Network, seeded } from "net-mock-socket";
+import type { MachineHost } from "../../backends/src/machine.ts";
 import { BOARD_ADDRESS, PEER_ADDRESS } from "../../emulator/lwip/engine-network.ts";
 import { PeerNetwork } from "../../emulator/lwip/peer-network.ts";
 import { configurationOf, FirmwareBoard, ourBoard } from "../../emulator/proxy/firmware-board.ts";
@@ -18,7 +20,7 @@ const POLL_MS = 1000;
 export function lwipTarget(engine: Engine): Target {
   return {
     name: "lwip",
-    offers: ["reset", "half-close"],
+    offers: ["reset", "half-close", "machines"],
     patienceMs: PATIENCE_MS,
     setUp: onLine => new LwipTestBed(engine, onLine),
   };
@@ -32,6 +34,8 @@ class LwipTestBed implements TestBed {
   #peers: PeerNetwork;
   #board: FirmwareBoard;
   #ready = () => {};
+  /** The sockets for broadcasts to machines, by port. */
+  #broadcasts = new Map<number, ReturnType<PeerNetwork["createSocket"]>>();
   /** After the boot. */
   #alarms = 0;
   #blocks = 0;
@@ -58,6 +62,22 @@ class LwipTestBed implements TestBed {
       address: PEER_ADDRESS,
       reservePort: async () => ({ port: this.#peers.freePort(), release() {} }),
     };
+  }
+
+  /** All machines are on one computer, and get the same broadcasts; asleep, they refuse connections. */
+  machineHost(): MachineHost {
+    const peers = this.#peers;
+    const hub = (port: number) => {
+      let shared = this.#broadcasts.get(port);
+      if (shared === undefined) {
+        shared = peers.createSocket("udp4");
+        shared.bind(port);
+        this.#broadcasts.set(port, shared);
+      }
+      return shared;
+    };
+    const createSocket = () => new SharedDatagrams(hub);
+    return { net: { createServer: options => peers.createServer(options), createSocket } };
   }
 
   boot(document: GatewayDocument): Promise<void> {
@@ -110,5 +130,27 @@ class LwipTestBed implements TestBed {
     });
     this.#alarms = this.#board.alarms;
     this.#blocks = this.#peers.state.blocks;
+  }
+}
+
+/** One of several sockets on a port, as computers of their own would have. */
+class SharedDatagrams extends EventEmitter {
+  #hub: (port: number) => EventEmitter;
+  #close = () => {};
+
+  constructor(hub: (port: number) => EventEmitter) {
+    super();
+    this.#hub = hub;
+  }
+
+  bind(port: number): void {
+    const shared = this.#hub(port);
+    const deliver = (...args: unknown[]) => this.emit("message", ...args);
+    shared.on("message", deliver);
+    this.#close = () => shared.off("message", deliver);
+  }
+
+  close(): void {
+    this.#close();
   }
 }

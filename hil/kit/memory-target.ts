@@ -1,3 +1,5 @@
+import type { MachineHost } from "../../backends/src/machine.ts";
+import { machineHost } from "../../backends/src/testing.ts";
 import { mendedBoard } from "../../emulator/proxy/firmware-board.ts";
 import type { BoardKind } from "../../emulator/src/boards/kind.ts";
 import { type Status, statusOf } from "../../firmware/src/admin/status.ts";
@@ -12,12 +14,12 @@ const PATIENCE_MS = 900_000;
 /** Between two looks at whether the board has come to rest. */
 const POLL_MS = 20;
 
-/** Each backend has a host of its own. */
+/** The first port of each host. */
 const BACKEND_PORT = 8080;
 
 /** An emulated board on a simulated network, in virtual time. The same seed plays the same. */
 export function memoryTarget({ seed = 1, kind = mendedBoard() } = {}): Target {
-  const offers: Need[] = ["simulated-network", "dns", "reset", "dhcp"];
+  const offers: Need[] = ["simulated-network", "dns", "reset", "dhcp", "machines"];
   if (ENGINE === "node") offers.push("status"); // an engine behind a pipe shows nothing of the program's insides
   if (kind.sockets === "own") offers.push("half-close");
   return {
@@ -34,6 +36,8 @@ class MemoryTestBed implements TestBed {
   #bench: EmulatedLab;
   #ready = () => {};
   #alarms = 0;
+  /** By host. */
+  #nextPorts = new Map<string, number>();
 
   constructor(kind: BoardKind, seed: number, onLine: (line: string) => void, hasDhcp: boolean) {
     this.#bench = new EmulatedLab(kind, {
@@ -65,8 +69,16 @@ class MemoryTestBed implements TestBed {
 
   computer(name: string): Computer {
     const host = this.#bench.network.host(name);
-    const reservePort = async () => ({ port: BACKEND_PORT, release() {} });
+    const reservePort = async () => {
+      const port = this.#nextPorts.get(name) ?? BACKEND_PORT;
+      this.#nextPorts.set(name, port + 1);
+      return { port, release() {} };
+    };
     return { net: host, address: host.address, reservePort };
+  }
+
+  machineHost(name: string): MachineHost {
+    return machineHost(this.network, name);
   }
 
   boot(document: GatewayDocument): Promise<void> {

@@ -1,4 +1,5 @@
 import { Client, type Reply, type RequestOptions } from "../../backends/src/client.ts";
+import { type MachineOptions, ScriptedMachine } from "../../backends/src/machine.ts";
 import type { DnsServer } from "../../emulator/src/dns-server.ts";
 import type { Status } from "../../firmware/src/admin/status.ts";
 import type { Config } from "../../firmware/src/config/settings.ts";
@@ -12,8 +13,19 @@ import type { Need, NetworkFaults, TestBed } from "./target.ts";
 /** Settings of a backend in the configuration, beyond name and address. */
 export type BackendSettings = Given<Omit<Config["backends"][number], "name" | "address" | "port">>;
 
-/** Settings of gateway.json, all optional; the backends are the lab's. */
-export type ProxySettings = Given<Omit<Config, "backends">>;
+/** Settings of gateway.json, all optional; backends and machines are the lab's. */
+export type ProxySettings = Given<Omit<Config, "backends" | "machines">>;
+
+/** Settings of a machine in the configuration, beyond its name and MAC address. */
+type MachineSettings = Given<Omit<Config["machines"][number], "name" | "mac">>;
+
+/** How a machine behaves; see `ScriptedMachine`. `button`: the pin of the board that its power button is wired to. */
+type MachineScript = Omit<MachineOptions, "name" | "mac" | "host" | "clock" | "onNote"> & {
+  readonly button?: number;
+};
+
+/** First bytes of the MAC addresses of machines. */
+const MAC_START = "24:0a:c4:00:01:";
 
 type Given<T> = T extends readonly (infer Item)[]
   ? readonly Given<Item>[]
@@ -73,6 +85,7 @@ export class ScenarioLab {
     servers: readonly ScriptedBackend[];
     settings: BackendSettings & { name: string };
   }[] = [];
+  #machines: { machine: ScriptedMachine; settings: MachineSettings }[] = [];
   #clients: Client[] = [];
 
   constructor(testBed: TestBed, journal: Journal, declared: Declared) {
@@ -88,10 +101,38 @@ export class ScenarioLab {
     settings: BackendSettings = {},
   ): ScriptedBackend {
     const { clock } = this.#testBed;
-    const parts = { computer: this.#testBed.computer(name), clock, journal: this.#journal };
-    const backend = new ScriptedBackend(name, script, parts);
+    const machine = this.#machines.find(({ machine: { name } }) => name === settings.machine);
+    const computer = this.#testBed.computer(machine?.machine.name ?? name);
+    const parts = { computer, clock, journal: this.#journal };
+    const refuses = machine === undefined ? script.refuses : true; // until the machine is awake
+    const backend = new ScriptedBackend(name, { ...script, refuses }, parts);
     this.#backends.push({ backend, settings });
+    machine?.machine.services.push(backend);
     return backend;
+  }
+
+  /**
+   * A machine that sleeps until the board wakes it. Backends whose settings name it as their `machine` run on it. Needs "machines".
+   */
+  machine(
+    name: string,
+    { button, ...script }: MachineScript = {},
+    settings: MachineSettings = {},
+  ): ScriptedMachine {
+    this.#use("machines");
+    const mac = MAC_START + this.#machines.length.toString(16).padStart(2, "0");
+    const machine = new ScriptedMachine({
+      ...script,
+      ...{ name, mac, clock: this.#testBed.clock },
+      host: this.#testBed.machineHost!(name),
+      onNote: what => this.#note(`${name} ${what}`),
+    });
+    if (button !== undefined) {
+      this.#use("buttons");
+      this.#testBed.wire!(button, level => machine.button(level));
+    }
+    this.#machines.push({ machine, settings });
+    return machine;
   }
 
   /**
@@ -167,8 +208,13 @@ export class ScenarioLab {
       })),
     ];
     // All clients may be on one computer.
+    const machines = this.#machines.map(({ machine: { name, mac }, settings }) => ({
+      ...{ name, mac },
+      ...settings,
+    }));
     const document = {
-      health: { check: "none" },
+      // Without checks no machine would be found awake.
+      ...(machines.length > 0 ? { machines, health: {} } : { health: { check: "none" } }),
       clientSessionsMax: CLIENT_SESSIONS_MAX,
       ...settings,
       backends,
@@ -292,6 +338,7 @@ export class ScenarioLab {
   /** Also stops the backends. */
   tearDown(): void {
     this.closeClients();
+    for (const { machine } of this.#machines) machine.leave();
     for (const { backend } of this.#backends) backend.leave();
   }
 

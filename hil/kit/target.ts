@@ -1,6 +1,7 @@
 import type { Network } from "net-mock-socket";
 import type { BackendNetwork } from "../../backends/src/behaviour.ts";
 import type { ClientNetwork } from "../../backends/src/client.ts";
+import type { MachineHost } from "../../backends/src/machine.ts";
 import type { Clock } from "../../emulator/src/clock.ts";
 import type { DnsServer } from "../../emulator/src/dns-server.ts";
 import type { ReservedPort } from "../../emulator/src/reserved-port.ts";
@@ -18,6 +19,8 @@ import type { Status } from "../../firmware/src/admin/status.ts";
  * - `status`: the board's counters
  * - `serial`: commands can be sent to the board's console
  * - `dhcp`: the DHCP server of the board's network, in which the board has a name by multicast DNS
+ * - `machines`: computers that sleep until a broadcast wakes them
+ * - `buttons`: the pins that press the power buttons of machines
  * - `budgets`: measurements can be recorded, and have limits
  */
 export type Need =
@@ -28,6 +31,8 @@ export type Need =
   | "status"
   | "serial"
   | "dhcp"
+  | "machines"
+  | "buttons"
   | "budgets";
 
 /** A place to play scenarios: an emulated board in memory, a board on a serial port. */
@@ -101,6 +106,10 @@ export interface TestBed {
   readonly network?: NetworkFaults;
   /** The board's DNS server. Used before the boot, it is the one that DHCP names. */
   readonly dns?: DnsServer;
+  /** A computer, as `computer` has it, that can sleep. */
+  machineHost?(name: string): MachineHost;
+  /** Connects a pin of the board to a power button: `press` is called with each level of it. */
+  wire?(gpio: number, press: (level: number) => void): void;
   /** Drops the board's Wi-Fi for `ms`. */
   wifiDrop?(ms: number): void;
   /** The DHCP server refuses to renew the board's lease, which is due now, and gives it another address. */
