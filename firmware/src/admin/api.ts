@@ -13,6 +13,8 @@ import {
   whole,
   withLists,
 } from "./answer.ts";
+import { changeMachine, machineOf, noMachine } from "./machine-changes.ts";
+import { machineStatus, machineStatuses } from "./machine-status.ts";
 import { metrics } from "./metrics.ts";
 import { type Outcome, refusal } from "./outcome.ts";
 import { PAGE } from "./page.ts";
@@ -30,12 +32,12 @@ const SERVER = "*";
 const NO_MEMORY =
   "no memory is left for this beside the board's sessions and the configuration in force; nothing was changed";
 
-/** Prefix of the paths of single backends. */
-const BACKENDS = "/api/backends/";
+/** Prefixes of the paths of single backends and machines. */
+const COLLECTIONS = Object.freeze(["/api/backends/", "/api/machines/"]);
 
 type Handler = (runtime: RuntimeApi, request: AdminRequest, name: string) => AdminAnswer;
 
-/** All answers, by path and method; `*` in a path stands for the name of a backend. */
+/** All answers, by path and method; `*` in a path stands for the name of a backend or machine. */
 const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
   "/": { GET: () => PAGE },
   [HEALTH]: { GET: healthz },
@@ -61,6 +63,8 @@ const ROUTES: Record<string, Record<string, Handler>> = deepFreeze({
   "/api/factory-reset": { PUT: runtime => outcomeAnswer(runtime.factoryReset()) },
   "/api/backends": { GET: runtime => list('{"backends":[', backendStatuses(runtime)) },
   "/api/backends/*": { GET: backend, PUT: changeBackend },
+  "/api/machines": { GET: runtime => list('{"machines":[', machineStatuses(runtime)) },
+  "/api/machines/*": { GET: machine, PUT: changeMachineNamed },
   "/api/explain": {
     GET: ({ parts }) =>
       list('{"picks":[', picksOf(parts.log.last(Number.POSITIVE_INFINITY, "requests"))),
@@ -100,8 +104,9 @@ function allowed(methods: Record<string, Handler>): string {
 
 function match(path: string): [pattern: string, name: string] {
   if (path === SERVER) return ["/", ""];
-  const name = path.startsWith(BACKENDS) ? path.slice(BACKENDS.length) : "";
-  if (name !== "" && !name.includes("/")) return [`${BACKENDS}*`, name];
+  const collection = COLLECTIONS.find(prefix => path.startsWith(prefix)) ?? "";
+  const name = collection && path.slice(collection.length);
+  if (name !== "" && !name.includes("/")) return [`${collection}*`, name];
   return [Object.hasOwn(ROUTES, path) && !path.includes("*") ? path : "", ""];
 }
 
@@ -151,6 +156,18 @@ function changeBackend(runtime: RuntimeApi, request: AdminRequest, name: string)
   return withObject(request, wish => runtime.changeBackend(name, wish));
 }
 
+function machine({ proxy, parts }: RuntimeApi, _: AdminRequest, name: string): AdminAnswer {
+  const found = machineOf(proxy, name);
+  if (found === undefined) return error(404, noMachine(proxy, name));
+  return json(200, machineStatus(found, proxy.pool.backends, parts.platform.clock.now()));
+}
+
+function changeMachineNamed(runtime: RuntimeApi, request: AdminRequest, name: string): AdminAnswer {
+  const { proxy } = runtime;
+  if (machineOf(proxy, name) === undefined) return error(404, noMachine(proxy, name));
+  return withObject(request, wish => changeMachine(runtime, name, wish));
+}
+
 function events(runtime: RuntimeApi, { query }: AdminRequest): AdminAnswer {
   const parameters = parametersOf(query, ["kind", "last"]);
   if ("complaints" in parameters) return outcomeAnswer(parameters);
@@ -193,6 +210,7 @@ Object.freeze(picksOf.prototype);
 function status(runtime: RuntimeApi): AdminAnswer {
   return withLists(boardStatus(runtime), [
     ["tlsRoutes", tlsRoutes(runtime)],
+    ["machines", machineStatuses(runtime)],
     ["backends", backendStatuses(runtime)],
   ]);
 }

@@ -4,6 +4,8 @@ import { brief, didYouMean, jsonOrText, suggestion } from "../config/reader.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import { EVENT_KINDS } from "../log/log.ts";
 import type { TlsRoute } from "../proxy/tls-routes.ts";
+import { changeMachine } from "./machine-changes.ts";
+import { machineLine, machineStatuses } from "./machine-status.ts";
 import type { Outcome } from "./outcome.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 import { changeText, runTimeChanges } from "./runtime-changes.ts";
@@ -49,6 +51,22 @@ const LIST: readonly Command[] = deepFreeze<Command[]>([
     usage: "backends",
     help: "one line for each backend",
     run: runtime => Array.from(backendStatuses(runtime), backendLine),
+  },
+  {
+    usage: "machines",
+    help: "one line for each machine that may sleep",
+    run: runtime => Array.from(machineStatuses(runtime), machineLine),
+  },
+  {
+    usage: "wake NAME",
+    help: "wakes a machine",
+    run: (runtime, [name]) => changeMachine(runtime, name, { action: "wake" }),
+  },
+  {
+    usage: "stay-awake NAME MINUTES",
+    help: "wakes it, and keeps it awake for this time; 0: no longer",
+    run: (runtime, [name, minutes]) =>
+      changeMachine(runtime, name, { action: "stay-awake", minutes: jsonOrText(minutes) }),
   },
   {
     usage: "tls",

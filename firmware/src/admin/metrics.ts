@@ -1,4 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
+import { MACHINE_STATES, type Machine } from "../backend/machine.ts";
 import { deepFreeze } from "../deep-freeze.ts";
 import { EVENT_KINDS } from "../log/log.ts";
 import { REFUSAL_COUNTERS } from "../log/refusals.ts";
@@ -92,6 +93,29 @@ const BACKEND: readonly BackendMetric[] = deepFreeze<BackendMetric[]>([
   ],
 ]);
 
+/** A value of each machine that may sleep. */
+type MachineMetric = readonly [
+  name: Name,
+  help: string,
+  value: (of: Machine, nowMs: number) => number | undefined,
+];
+
+const MACHINE: readonly MachineMetric[] = deepFreeze<MachineMetric[]>([
+  ["machine_wakes_total", "Times that it was woken.", of => of.wakes],
+  ["machine_failed_wakes_total", "Times that it was not ready in time.", of => of.failedWakes],
+  [
+    "machine_asleep_seconds_total",
+    "Time that it was asleep.",
+    (of, nowMs) => of.asleepMs(nowMs) / 1000,
+  ],
+  [
+    "machine_last_boot_seconds",
+    "Time that the last wake took.",
+    of => (of.lastBootMs === undefined ? undefined : of.lastBootMs / 1000),
+  ],
+  ["machine_held_clients", "Clients that wait until it is awake.", of => of.held],
+]);
+
 /** Classes of statuses, as HAProxy's label `code` has them. */
 const CLASSES: readonly (readonly [code: string, key: keyof Answers])[] = deepFreeze([
   ["1xx", "answers1xx"],
@@ -125,7 +149,7 @@ export function* metrics(runtime: RuntimeApi): Generator<string, void> {
     yield sample("log_dropped_lines_total", { kind }, logDropped[kind]);
   yield head("http_responses_total", "Requests by the class of their status.");
   for (const [code, key] of CLASSES) yield sample("http_responses_total", { code }, traffic[key]);
-  const { backends } = proxy.pool;
+  const { backends, machines } = proxy.pool;
   for (const [name, help, value] of BACKEND) {
     let isFirst = true;
     for (const backend of backends) {
@@ -145,9 +169,32 @@ export function* metrics(runtime: RuntimeApi): Generator<string, void> {
       yield sample("server_http_responses_total", { server, code }, counters[key]);
     }
   }
+  if (machines !== undefined) yield* machineMetrics(machines, clock.now());
 }
 
 Object.freeze(metrics.prototype);
+
+/** Values of the machines; a sample for each state, which is 1 for the one that it has. */
+function* machineMetrics(machines: readonly Machine[], nowMs: number): Generator<string, void> {
+  yield head("machine_state", "1 for the state of the machine, else 0.");
+  for (const { name: machine, state: actual } of machines) {
+    for (const state of MACHINE_STATES) {
+      yield sample("machine_state", { machine, state }, state === actual ? 1 : 0);
+    }
+  }
+  for (const [name, help, value] of MACHINE) {
+    let isFirst = true;
+    for (const machine of machines) {
+      const now = value(machine, nowMs);
+      if (now === undefined) continue;
+      if (isFirst) yield head(name, help);
+      isFirst = false;
+      yield sample(name, { machine: machine.name }, now);
+    }
+  }
+}
+
+Object.freeze(machineMetrics.prototype);
 
 function head(name: Name, help: string): string {
   const type = name.endsWith("_total") ? "counter" : "gauge";

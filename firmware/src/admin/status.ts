@@ -4,6 +4,7 @@ import { MEMORY_RESERVE_BYTES } from "../net/memory-reserve.ts";
 import type { Link, NetworkSettings } from "../platform.ts";
 import type { TlsRoute } from "../proxy/tls-routes.ts";
 import { VERSION } from "../version.ts";
+import { type MachineStatus, machineStatuses } from "./machine-status.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 import { changeText, runTimeChanges } from "./runtime-changes.ts";
 
@@ -15,6 +16,7 @@ export type BackendStatus = ReturnType<typeof backendStatus>;
 export interface Status extends BoardStatus {
   /** The server names of `routes[].sni`, with the connections since the configuration is in force. */
   readonly tlsRoutes: readonly TlsRoute[];
+  readonly machines: readonly MachineStatus[];
   readonly backends: readonly BackendStatus[];
 }
 
@@ -22,6 +24,7 @@ export function statusOf(runtime: RuntimeApi): Status {
   return {
     ...boardStatus(runtime),
     tlsRoutes: [...tlsRoutes(runtime)],
+    machines: [...machineStatuses(runtime)],
     backends: [...backendStatuses(runtime)],
   };
 }
@@ -72,7 +75,9 @@ export function boardStatus({ parts, proxy, running, token }: RuntimeApi) {
     sessions: proxy.sessions,
     sessionsMax: proxy.budget.sessionsMax,
     /** Clients that wait for a slot, and requests that wait for a backend. */
-    queued: proxy.admission.queued + proxy.pool.queue.length,
+    queued: proxy.admission.queued + proxy.pool.queue.length - proxy.pool.queue.held,
+    /** Clients that are held until a machine is awake. */
+    held: proxy.pool.queue.held,
     balance: proxy.config.balance,
     configuration: {
       source: running.source,
@@ -129,9 +134,11 @@ export function backendStatus(backend: Backend, nowMs: number) {
     address: `${backend.settings.address}:${backend.settings.port}`,
     /** The state of its host name; `null` where the address is an IPv4 address. */
     dns: backend.host === undefined ? null : dnsStatus(backend.host, backend, nowMs),
+    /** The machine that it runs on; `null` where none is configured that may sleep. */
+    machine: backend.machine?.name ?? null,
     /** The administrative state: `ready`, `drain`, `maint`. */
     state: backend.state,
-    /** The effect: `up`, `down`, `ejected`, `drain`, `maint`. */
+    /** The effect: `up`, `down`, `asleep`, `ejected`, `drain`, `maint`. */
     operationalState: backend.operationalState(nowMs),
     backup: backend.backup,
     weight: backend.weight,

@@ -107,8 +107,11 @@ export class Trial {
   }
 }
 
-/** True if a backend is up. */
+/** True if a backend is up, or its machine sleeps and can be woken. */
 export function hasUsableBackend({ platform, proxy }: TrialParts): boolean {
   const nowMs = platform.clock.now();
-  return proxy.pool.backends.some(backend => backend.operationalState(nowMs) === "up");
+  return proxy.pool.backends.some(backend => {
+    const state = backend.operationalState(nowMs);
+    return state === "up" || (state === "asleep" && backend.machine?.state !== "failed");
+  });
 }

@@ -5,7 +5,9 @@ import type { Changes, CheckCode } from "./health.ts";
  * `asleep`: suspended or switched off, or the board does not know better; `waking`: packets are sent, or the button was
  * pressed, and checks look for the first backend that is ready; `awake`: one was; `failed`: none was in time.
  */
-export type MachineState = "asleep" | "waking" | "awake" | "failed";
+export type MachineState = (typeof MACHINE_STATES)[number];
+
+export const MACHINE_STATES = Object.freeze(["asleep", "waking", "awake", "failed"] as const);
 
 /**
  * Why a machine is woken: a client's request, the operator, a time of day, or the load of those that are awake.
