@@ -7,6 +7,7 @@ import type { DhcpServer } from "./dhcp.ts";
 import { Flash } from "./flash.ts";
 import { Heap } from "./heap.ts";
 import { Adapter } from "./io/adapter.ts";
+import { defineDigital } from "./io/digital.ts";
 import { defineEthernet } from "./io/ethernet.ts";
 import { defineListener } from "./io/listener.ts";
 import { ownSockets } from "./io/own-sockets.ts";
@@ -21,6 +22,7 @@ import { Uart } from "./io/uart.ts";
 import { defineUDP, type UDPFamily } from "./io/udp.ts";
 import { defineWiFi } from "./io/wifi.ts";
 import type { Wire } from "./io/wire.ts";
+import { Pins } from "./pins.ts";
 import type { AbortHook, BoardPlatform, Vitals } from "./platform.ts";
 import type { BootMode, Crash, ResetReason } from "./reset.ts";
 import { type BoardWifi, Station } from "./station.ts";
@@ -82,6 +84,8 @@ export type Firmware = (platform: BoardPlatform) => void;
 export class Board {
   readonly kind: BoardKind;
   readonly clock: Clock;
+  /** The pins that its program drives, for circuits on them. */
+  readonly pins = new Pins();
   readonly stack: Stack;
   readonly wifi: BoardWifi;
   readonly tasks: Tasks;
@@ -236,6 +240,7 @@ export class Board {
     this.#uart.serve(undefined);
     this.#console.halt();
     this.heap.reset();
+    this.pins.release();
     this.#abortHook = undefined;
     const ended = this.#onEnd;
     this.#onEnd = () => {};
@@ -279,6 +284,7 @@ export class Board {
       Listener: defineListener(this.stack, family),
       UDP,
       ...(this.#station && this.#driver(this.#station)),
+      Digital: defineDigital(this.pins),
       ...(family.code.pipes && { Search }),
       Serial: defineSerial(this.#uart, tasks),
       storage: defineKeyValue(this.flash, ms => tasks.stall(tasks.busyMs + ms)),

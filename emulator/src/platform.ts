@@ -17,6 +17,7 @@ export interface BoardPlatform {
   readonly TCP: TCPClass;
   readonly Listener: ListenerClass;
   readonly UDP: UDPClass;
+  readonly Digital: DigitalClass;
   /** Where the sockets have `pipe`. */
   readonly Search?: NativeSearchConstructor;
   /** The driver of a board with a DHCP server; `link` has no network until the program has joined one with it. */
@@ -62,6 +63,25 @@ export interface Vitals {
 
 /** `reason` is XS's, such as "unhandled exception". */
 export type AbortHook = (reason: string, exception: unknown) => void;
+
+export interface DigitalOptions {
+  pin: number;
+  /** A constant of the class. */
+  mode: number;
+  initialValue?: number;
+}
+
+/** A pin of the board that its program drives. */
+export interface Digital {
+  read(): number;
+  write(level: number): void;
+  close(): void;
+}
+
+export interface DigitalClass {
+  new (options: DigitalOptions): Digital;
+  readonly Output: number;
+}
 
 export interface TCPOptions {
   address?: string;

@@ -1,7 +1,7 @@
 import type { App } from "../../firmware/src/app.ts";
 import type { Link } from "../../firmware/src/platform.ts";
 import type { Firmware } from "../src/board.ts";
-import type { BoardPlatform, Serial, SerialOptions } from "../src/platform.ts";
+import type { BoardPlatform, Digital, Serial, SerialOptions } from "../src/platform.ts";
 import { BoardSide } from "./board-side.ts";
 import type { Engine } from "./engine.ts";
 import { machineWith } from "./engine-snapshots.ts";
@@ -130,6 +130,7 @@ export function onAbort(platform: BoardPlatform, machine: Machine): void {
 function answers(platform: BoardPlatform, openSerial: (options: object) => Serial) {
   const open = (path: string) => platform.storage.open({ path, mode: "r+", format: "string" });
   let serial: Serial;
+  const pins = new Map<string, Digital>();
   return (question: string): string => {
     const [what, ...args] = JSON.parse(question) as [string, ...string[]];
     switch (what) {
@@ -154,6 +155,17 @@ function answers(platform: BoardPlatform, openSerial: (options: object) => Seria
         return "";
       case "delete":
         open(args[0]).delete(args[1]);
+        return "";
+      case "pin-open": {
+        const [pin, mode, initialValue] = args.map(Number);
+        pins.set(args[0], new platform.Digital({ pin, mode, initialValue }));
+        return "";
+      }
+      case "pin-write":
+        pins.get(args[0])!.write(Number(args[1]));
+        return "";
+      case "pin-close":
+        pins.get(args[0])!.close();
         return "";
       case "serial-open":
         serial = openSerial(JSON.parse(args[0]));

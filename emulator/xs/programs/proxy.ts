@@ -2,6 +2,7 @@ import { type App, type StartOptions, start } from "../../../firmware/src/app.ts
 import { ChipClock } from "../../../firmware/src/chip/clock.ts";
 import { readConfig } from "../../../firmware/src/config/config.ts";
 import type {
+  DigitalPin,
   Link,
   ListenerConstructor,
   NetworkSettings,
@@ -79,6 +80,25 @@ class Serial implements SerialPort {
 
   write(bytes: ArrayBuffer | Uint8Array): void {
     host.board.write(bytes);
+  }
+}
+
+/** A pin of the board that the program drives. */
+class Digital implements DigitalPin {
+  static readonly Output = 8;
+  private readonly pin: string;
+
+  constructor({ pin, mode, initialValue }: { pin: number; mode: number; initialValue: 0 | 1 }) {
+    this.pin = String(pin);
+    ask("pin-open", this.pin, String(mode), String(initialValue));
+  }
+
+  write(level: 0 | 1): void {
+    ask("pin-write", this.pin, String(level));
+  }
+
+  close(): void {
+    ask("pin-close", this.pin);
   }
 }
 
@@ -161,6 +181,7 @@ function platform({
       }),
     },
     Serial,
+    Digital,
     findKeyword: host.findKeyword,
     writeLine: host.writeLine,
     readHead: host.readHead,
