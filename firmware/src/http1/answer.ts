@@ -56,6 +56,13 @@ export const KEEPS_ALIVE: readonly AnswerStatus[] = Object.freeze([
 /** Seconds after which a client that met a full proxy may try again. */
 const RETRY_AFTER_S = 1;
 
+/** When the client of a 503 may try again. */
+export interface Wait {
+  readonly retryAfterS: number;
+  /** A page that does so, in ASCII, instead of the text. */
+  readonly page?: string | undefined;
+}
+
 export interface AnswerOptions {
   /** Advice for the user, where more is known than the status says. */
   readonly advice?: string;
@@ -65,10 +72,7 @@ export interface AnswerOptions {
   readonly headOnly?: boolean;
   /** The connection stays open. */
   readonly keepAlive?: boolean;
-  /** Seconds after which the client of a 503 may try again. */
-  readonly retryAfterS?: number | undefined;
-  /** A page instead of the text, in ASCII. */
-  readonly page?: string | undefined;
+  readonly wait?: Wait | undefined;
   /** The URL of a redirect. */
   readonly location?: string | undefined;
 }
@@ -83,20 +87,12 @@ export function wantsHtml(head: Head): boolean {
 /** A whole reply, small enough for any send buffer; a redirect may be as long as its URL. */
 export function answer(
   status: AnswerStatus,
-  {
-    advice,
-    html = false,
-    headOnly = false,
-    keepAlive = false,
-    retryAfterS = RETRY_AFTER_S,
-    page,
-    location,
-  }: AnswerOptions = {},
+  { advice, html = false, headOnly = false, keepAlive = false, wait, location }: AnswerOptions = {},
 ): Uint8Array {
   const reason = REASONS[status];
   const text = advice ?? ADVICE[status];
   const body =
-    page ??
+    wait?.page ??
     (html
       ? `<!doctype html><title>${status} ${reason}</title><h1>${status} ${reason}</h1><p>${text}</p>\n`
       : `${status} ${reason}\n${text}\n`);
@@ -104,7 +100,7 @@ export function answer(
     `Content-Type: text/${html ? "html" : "plain"}`,
     `Content-Length: ${body.length}`,
     ...(location === undefined ? [] : [`Location: ${location}`]),
-    ...(status === 503 ? [`Retry-After: ${retryAfterS}`] : []),
+    ...(status === 503 ? [`Retry-After: ${wait?.retryAfterS ?? RETRY_AFTER_S}`] : []),
     ...(status === 405 ? ["Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"] : []),
     ...(keepAlive ? [] : ["Connection: close"]),
   ];

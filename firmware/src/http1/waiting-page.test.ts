@@ -13,7 +13,7 @@ test("the page is the body of a whole 503 that fits a send buffer", () => {
   for (const elapsedMs of [0, 1_234, 86_400_000]) {
     for (const lastBootMs of [undefined, 1, 40_000, 86_400_000]) {
       const page = pageOf(elapsedMs, lastBootMs);
-      const reply = answer(503, { page, html: true, keepAlive: true, retryAfterS: 5 });
+      const reply = answer(503, { html: true, keepAlive: true, wait: { page, retryAfterS: 5 } });
       const text = String.fromCharCode(...reply);
       expect(text).toMatch(/^HTTP\/1\.1 503 Service Unavailable\r\nCache-Control: no-store\r\n/);
       expect(text).toContain(`\r\nContent-Length: ${page.length}\r\nRetry-After: 5\r\n\r\n${page}`);

@@ -263,6 +263,7 @@ test("queued requests are woken in the order in which they came, on the next tur
   const woken: string[] = [];
   const waiters = ["first", "second"].map(name => ({
     isHeld: false,
+    mayHaveLeft: false,
     wake: () => void woken.push(name),
     refuse: () => {},
   }));

@@ -6,8 +6,10 @@ export interface Waiter {
   readonly isHeld: boolean;
   /** A backend may have room. */
   wake(): void;
-  /** Refuses its client, for want of memory. */
-  refuse(): void;
+  /** The client has sent FIN: it may have left. */
+  readonly mayHaveLeft: boolean;
+  /** Refuses the client. */
+  refuse(why: "held-full" | "no-memory"): void;
 }
 
 /**
@@ -51,8 +53,15 @@ export class BackendQueue {
   /** Refuses the client that came last of those that are held; false where none is. */
   refuseYoungestHeld(): boolean {
     const youngest = this.#waiters.findLast(({ isHeld }) => isHeld);
-    youngest?.refuse();
+    youngest?.refuse("no-memory");
     return youngest !== undefined;
+  }
+
+  /** Refuses the client that came first of those that are held and may have left: another one takes its place. False where none is. */
+  refuseHeldThatLeft(): boolean {
+    const first = this.#waiters.find(({ isHeld, mayHaveLeft }) => isHeld && mayHaveLeft);
+    first?.refuse("held-full");
+    return first !== undefined;
   }
 
   /**

@@ -2,11 +2,12 @@ import { AddressWalk, type Peer } from "../backend/address-walk.ts";
 import type { Backend } from "../backend/backend.ts";
 import type { Machine } from "../backend/machine.ts";
 import type { ConnectError, HoldRefusal } from "../log/event.ts";
-import { REFUSAL_COUNTERS } from "../log/refusals.ts";
+import { REFUSAL_COUNTERS, type Refusals } from "../log/refusals.ts";
 import type { WakeClient } from "../machines/wake-rules.ts";
 import type { Timed } from "../net/deadlines.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import { proxyHeader } from "../net/proxy-protocol.ts";
+import { SCRATCH_BYTES } from "../net/raw-stream.ts";
 import type { SocketFailure } from "../platform.ts";
 import type { Group, PickInput } from "../pool/group.ts";
 import type { Waiter } from "../pool/queue.ts";
@@ -60,6 +61,9 @@ const SOCKET_RETRY_MS = 50;
 /** How long a silent client of a machine that sleeps has time for the first bytes, which may have to be of some form. */
 const FIRST_BYTES_MS = 1000;
 
+/** Most bytes of a client that is held that are read ahead: a receive window of the chip. */
+const KEPT_BYTES_MAX = 2 * SCRATCH_BYTES;
+
 /** The wait of a connector. */
 interface QueueEntry {
   /** The arguments of `connectTo`. */
@@ -69,6 +73,8 @@ interface QueueEntry {
   /** Absent unless the client is held: the machine that it waits for, and since when. */
   machine?: Machine;
   readonly heldSinceMs?: number;
+  /** Bytes of the client that were read ahead since. */
+  keptBytes?: number;
 }
 
 /** Picks a backend of `group` for a session; `"full"` while queued sessions are about to pick: they go first. */
@@ -340,11 +346,14 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
       failure !== "connect-timeout" &&
       failure !== "waking"
     ) {
-      const { refusals } = this.context.admission;
-      const counter = REFUSAL_COUNTERS[failure];
-      refusals[counter] = (refusals[counter] ?? 0) + 1;
+      this.count(REFUSAL_COUNTERS[failure]);
     }
     this.owner.unreachable(failure, machine);
+  }
+
+  private count(counter: keyof Refusals): void {
+    const { refusals } = this.context.admission;
+    refusals[counter] = (refusals[counter] ?? 0) + 1;
   }
 
   /** Removes the deadline, and leaves the queue. */
@@ -370,14 +379,35 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     return this.heldUntilMs === undefined ? 0 : Math.max(0, this.heldUntilMs + ms - nowMs);
   }
 
-  /** The client has sent its first bytes: they may wake a machine. */
-  firstBytesCame(): void {
-    if (this.queueEntry?.machine?.state === "asleep") this.wake();
+  /** The client, which may be held, has sent something: it may wake a machine. */
+  clientSent(): void {
+    const entry = this.queueEntry;
+    if (entry?.machine === undefined) return;
+    this.keepBytes(entry);
+    if (entry.machine.state === "asleep") this.wake();
   }
 
-  refuse(): void {
+  /**
+   * Reads ahead what has come from a client that is held, as much as a receive window holds: only behind that
+   * sockets report that it has left. What comes then stays in the window.
+   */
+  private keepBytes(entry: QueueEntry): void {
+    const { clientSide } = this.owner.session;
+    const { heads } = this.context;
+    const bytes = Math.min(clientSide.readable, KEPT_BYTES_MAX);
+    if (bytes <= clientSide.aheadBytes || !heads.claim(bytes)) return;
+    heads.unclaim(entry.keptBytes!);
+    entry.keptBytes = bytes;
+    clientSide.peek(bytes);
+  }
+
+  get mayHaveLeft(): boolean {
+    return this.owner.session.clientSide.peerEnded;
+  }
+
+  refuse(why: "held-full" | "no-memory"): void {
     try {
-      this.giveUp("no-memory", this.queueEntry?.machine);
+      this.giveUp(why, this.queueEntry?.machine);
     } catch (error) {
       this.owner.session.failed(error);
     }
@@ -396,7 +426,10 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     if (context.machines === undefined) return false;
     const machine = this.wakesNow;
     if (machine !== undefined) {
-      const refusal = this.owner.takesWaitingPage ? "waking" : holdRefusal(context);
+      let refusal: HoldRefusal | undefined = this.owner.takesWaitingPage
+        ? "waking"
+        : holdRefusal(context);
+      if (refusal === "held-full" && context.pool.queue.refuseHeldThatLeft()) refusal = undefined;
       if (refusal === undefined) this.waitFor(machine, reuse, failure, context.config.holdMs);
       else this.giveUp(refusal, machine);
       return true;
@@ -418,8 +451,10 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     const nowMs = clock.now();
     const sinceMs = this.queueEntry?.sinceMs ?? nowMs;
     if (this.queueEntry === undefined) pool.queue.join(this);
-    this.queueEntry = { reuse, failure, sinceMs, machine, heldSinceMs: nowMs };
+    const entry = { reuse, failure, sinceMs, machine, heldSinceMs: nowMs, keptBytes: 0 };
+    this.queueEntry = entry;
     machine.held++;
+    this.keepBytes(entry);
     deadlines.setDeadline(this, ms, nowMs);
   }
 
@@ -447,8 +482,9 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
   }
 
   /** The client is not held any more. */
-  private release({ machine, heldSinceMs }: QueueEntry, nowMs: number): void {
+  private release({ machine, heldSinceMs, keptBytes }: QueueEntry, nowMs: number): void {
     const { session } = this.owner;
+    this.context.heads.unclaim(keptBytes!);
     machine!.held--;
     session.heldMs = (session.heldMs ?? 0) + nowMs - heldSinceMs!;
     this.heldUntilMs = nowMs;

@@ -87,6 +87,9 @@ export function step(exchange: Exchange, nowMs: number): boolean {
     case "switching":
     case "replying":
       flush(exchange);
+      break;
+    case "connecting":
+      exchange.connector?.clientSent();
   }
   return isOver(exchange.state);
 }

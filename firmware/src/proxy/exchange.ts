@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import type { AnswerStatus } from "../http1/answer.ts";
+import type { AnswerStatus, Wait } from "../http1/answer.ts";
 import type { AnswerRefusal, HoldRefusal } from "../log/event.ts";
 import type { Endpoint, EndpointOwner } from "../net/endpoint.ts";
 import type { PickInput } from "../pool/group.ts";
@@ -7,7 +7,7 @@ import type { Connector, ConnectorOwner } from "./connector.ts";
 import type { ProxyContext } from "./context.ts";
 import { type ExchangeState, RETRY_DEADLINE_MS } from "./exchange-state.ts";
 import { RequestSide } from "./request-side.ts";
-import { ResponseSide, type Wait } from "./response-side.ts";
+import { ResponseSide } from "./response-side.ts";
 import { type Progress, stallCheckMs } from "./stall-check.ts";
 
 /** The session of an exchange. It gets the events of the connector and of the backend's endpoint. */

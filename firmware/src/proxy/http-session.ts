@@ -222,13 +222,14 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
     const isOver = step(exchange, nowMs);
     const clientSide = this.session.clientSide;
     // A client that has ended its sending side (half close) gets its response, but is not held for it.
-    if (
-      clientSide.state !== "open" &&
-      (clientSide.state !== "peer-ended" || exchange.connector?.isHeld)
-    ) {
-      // No response reaches it any more, but what it sent before it left is delivered.
-      if (isOver || exchange.request.body.done || clientSide.ended) this.clientLost();
-      return false;
+    if (clientSide.state !== "open") {
+      const isHeld = exchange.connector?.isHeld === true;
+      if (isHeld || clientSide.state !== "peer-ended") {
+        // No response reaches it any more, but what it sent before it left is delivered.
+        const { request } = exchange;
+        if (isOver || isHeld || request.body.done || clientSide.ended) this.clientLost();
+        return false;
+      }
     }
     if (isOver) return this.answered(exchange, nowMs);
     if (exchange.timeoutMs > 0) {

@@ -3,7 +3,7 @@ import { HELD_REQUEST_LINE, REQUEST_LINE, SESSION_LINE } from "../log/line-forma
 import { countAnswer } from "../log/traffic.ts";
 import type { ClientInfo, ProxyContext } from "./context.ts";
 import type { Exchange } from "./exchange.ts";
-import type { Summary } from "./handler.ts";
+import type { HandlerOwner, Summary } from "./handler.ts";
 
 /**
  * Counts a request that is over, and writes its log line.
@@ -41,28 +41,22 @@ export function logRequest(
     traffic.retries += retries;
   }
   let format = REQUEST_LINE;
-  let address = client.address;
-  let port = client.port;
-  if (queuedMs > 0) {
-    const { session } = exchange.owner!;
-    if (session.heldMs !== undefined) {
-      format = HELD_REQUEST_LINE;
-      address = `${address}:${port}`;
-      port = session.heldMs;
-      session.heldMs = undefined; // another request may follow
-    }
+  let named: NamedClient = client;
+  if (queuedMs > 0 && exchange.owner!.session.heldMs !== undefined) {
+    format = HELD_REQUEST_LINE;
+    named = heldClient(client, exchange.owner!.session);
   }
   countAnswer(traffic, response.status);
   traffic.bytesIn += bytesIn;
   traffic.bytesOut += bytesOut;
   const requests = context.config.log.requests;
-  if (requests === "none" || (requests === "errors" && isNormal(exchange, retries))) return;
+  if (requests !== "all" && (requests === "none" || isNormal(exchange, retries))) return;
   log.writeLine(
     log.requests,
     log.order++,
     format,
     request.id ?? "",
-    address,
+    named.address,
     exchange.backend?.name ?? "",
     request.method,
     request.path,
@@ -70,7 +64,7 @@ export function logRequest(
     exchange.refusal ?? "",
     nowMs,
     client.id,
-    port,
+    named.port,
     response.status,
     bytesIn,
     bytesOut,
@@ -82,6 +76,16 @@ export function logRequest(
     nowMs - firstByteMs,
   );
   log.added();
+}
+
+/** The part of a client that its log lines have. */
+type NamedClient = Pick<ClientInfo, "address" | "port">;
+
+/** The client as `HELD_REQUEST_LINE` has it; another request may follow that is not held. */
+function heldClient({ address, port }: ClientInfo, session: HandlerOwner): NamedClient {
+  const heldMs = session.heldMs!;
+  session.heldMs = undefined;
+  return { address: `${address}:${port}`, port: heldMs };
 }
 
 /** As HAProxy sees it: no error, no timeout, no retry, and no 5xx; a redirect is normal. */
@@ -130,8 +134,9 @@ export function logSession(
   const traffic = context.traffic;
   traffic.bytesIn += bytesIn;
   traffic.bytesOut += bytesOut;
-  if (requests === "none") return;
-  if (requests === "errors" && retries === 0 && NORMAL_ENDINGS.includes(why)) return;
+  if (requests !== "all") {
+    if (requests === "none" || (retries === 0 && NORMAL_ENDINGS.includes(why))) return;
+  }
   const nowMs = context.clock.now();
   const log = context.log;
   log.writeLine(

@@ -1,5 +1,5 @@
 import type { Backend } from "../backend/backend.ts";
-import { type AnswerOptions, type AnswerStatus, answer, KEEPS_ALIVE } from "../http1/answer.ts";
+import { type AnswerStatus, answer, KEEPS_ALIVE, type Wait } from "../http1/answer.ts";
 import { type Body, PlainBody, SENT_BODY } from "../http1/body.ts";
 import { UPGRADE } from "../http1/field-names.ts";
 import { bodyOf, type Framing, responseFraming } from "../http1/framing.ts";
@@ -40,9 +40,6 @@ export type HeadProgress =
 
 /** The progress of a response's body; `incomplete`: the backend has closed before its end, or has reset. */
 export type BodyProgress = "waiting" | "complete" | "broken" | "incomplete";
-
-/** When to try again after a 503. */
-export type Wait = Pick<AnswerOptions, "page" | "retryAfterS">;
 
 /** Interim responses (1xx) to one request; Go's client takes five, and a 102 may come each 20 s (RFC 2518). */
 const INTERIM_RESPONSES_MAX = 10;
@@ -186,8 +183,7 @@ export class ResponseSide extends MessageSide {
       html: request.prefersHtml,
       headOnly: request.method === "HEAD",
       keepAlive: request.keepAlive,
-      page: wait?.page,
-      retryAfterS: wait?.retryAfterS,
+      wait,
       location: isRedirect(status) ? secureUrl(request.head!) : undefined,
     });
     this.headBytes += reply.byteLength;

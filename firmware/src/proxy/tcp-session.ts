@@ -104,7 +104,8 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
 
   get wakeClient(): WakeClient {
     const { client, clientSide, context } = this.session;
-    const firstBytes = () => clientSide.look(context.scratch);
+    const firstBytes = () =>
+      clientSide.readable > 0 ? clientSide.look(context.scratch) : context.scratch.subarray(0, 0);
     return { protocol: "raw", id: client.id, address: client.address, firstBytes };
   }
 
@@ -157,10 +158,10 @@ export class TcpSession implements Handler, EndpointOwner, ConnectorOwner, Progr
       if (why !== undefined) this.closeAfter(why);
     } else if (this.state === "last-answer") {
       this.session.clientSide.discard(this.session.context.scratch);
-    } else if (endpoint.ended && endpoint.state === "peer-closed") {
+    } else if (endpoint.state === "peer-closed" && (endpoint.ended || this.connector?.isHeld)) {
       this.session.end(endingBy(true, endpoint.failure));
     } else if (this.state === "connecting" && endpoint.readable > 0) {
-      this.connector!.firstBytesCame();
+      this.connector!.clientSent();
     }
   }
 
