@@ -211,6 +211,17 @@ declare module "embedded:network/interface/ethernet" {
   export default Ethernet;
 }
 
+// embedded_io/digital.d.ts
+declare module "embedded:io/digital" {
+  class Digital {
+    static readonly Output: unknown;
+    constructor(options: { pin: number; mode: unknown; initialValue?: 0 | 1 });
+    write(value: 0 | 1): void;
+    close(): void;
+  }
+  export default Digital;
+}
+
 // embedded_io/serial.d.ts; it spells `receive` wrong where only `transmit` must be given
 declare module "embedded:io/serial" {
   type Pins = { receive: number; transmit?: number } | { recevice?: number; transmit: number };

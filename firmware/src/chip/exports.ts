@@ -8,7 +8,7 @@ import type { Clock, Link, Platform } from "../platform.ts";
 export type OpenLink = (clock: Clock, report: Report, given: Credentials) => Link;
 
 /** The export of `chip/machine`. */
-export type Machine = Pick<Platform, "vitals" | "storage" | "Serial">;
+export type Machine = Pick<Platform, "vitals" | "storage" | "Serial" | "Digital">;
 
 /** The export of `chip/sockets`. */
 export type Sockets = Pick<

@@ -1,7 +1,8 @@
+import Digital from "embedded:io/digital";
 import Serial from "embedded:io/serial";
 import storage from "embedded:storage/key-value";
 import { nativeCode } from "chip/native";
-import type { SerialConstructor } from "../../platform.ts";
+import type { DigitalConstructor, SerialConstructor } from "../../platform.ts";
 import type { Machine } from "../exports.ts";
 
 /** The reset reasons by number (esp_reset_reason_t of ESP-IDF). */
@@ -50,4 +51,6 @@ export const machine: Machine = {
   storage,
   // The SDK's port also writes an ArrayBuffer (modules/io/serial/esp32/serial.c), which its declaration leaves out.
   Serial: Serial as unknown as SerialConstructor,
+  // The declaration of the SDK gives the modes no type.
+  Digital: Digital as unknown as DigitalConstructor,
 };
