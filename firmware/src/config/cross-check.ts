@@ -53,11 +53,7 @@ export function crossCheck(check: DocumentReader, config: Config, given: GivenDo
       );
     }
     kindCheck(check, index, routes[index], given.routes?.[index] ?? {});
-    if (path.length > ROUTE_PATH_MAX) {
-      check.complain(
-        `routes[${index}].path: has ${path.length} characters; the maximum is ${ROUTE_PATH_MAX}`,
-      );
-    }
+    pathCheck(check, `routes[${index}].path`, path);
     for (const name of wanted) {
       if (names.includes(name)) continue;
       check.complain(
@@ -270,6 +266,15 @@ function uniqueNames(
   check.complain(
     `backends[${unnamed}].name: missing, and the default, ${names[first]}, is the name of backends[${other}]; name it`,
   );
+}
+
+/** Complains about a path of a route or of a rule that is longer than what is compared, or ends as a file pattern does. */
+export function pathCheck(check: DocumentReader, key: string, path = ""): void {
+  if (path.length > ROUTE_PATH_MAX) {
+    check.complain(`${key}: has ${path.length} characters; the maximum is ${ROUTE_PATH_MAX}`);
+  } else if (path.endsWith("*")) {
+    check.complain(`${key}: is ${brief(path)}; without the * it is for all paths below`);
+  }
 }
 
 /** Complains about a value that is listed twice. */

@@ -1,8 +1,7 @@
 import { deepFreeze } from "../deep-freeze.ts";
-import { ROUTE_PATH_MAX } from "../http1/path.ts";
 import { isLocalhost } from "../net/address.ts";
 import type { Link } from "../platform.ts";
-import { unique } from "./cross-check.ts";
+import { pathCheck, unique } from "./cross-check.ts";
 import { httpUrl } from "./http-url.ts";
 import { URL_WANTED } from "./machines-reader.ts";
 import { brief, type DocumentReader, suggestion } from "./reader.ts";
@@ -199,11 +198,7 @@ function ruleCheck(
       return;
     }
   }
-  if (rule.path !== undefined && rule.path.length > ROUTE_PATH_MAX) {
-    check.complain(
-      `${key}.path: has ${rule.path.length} characters; the maximum is ${ROUTE_PATH_MAX}`,
-    );
-  }
+  pathCheck(check, `${key}.path`, rule.path);
   if (protocol === undefined) return;
   const mode = PROTOCOL_MODES[protocol];
   if (listeners.some(listener => listener.mode === "auto" || listener.mode === mode)) return;

@@ -11,7 +11,7 @@ import {
   serverName,
   TIMEOUT_MAX_MS,
 } from "./forms.ts";
-import { type DocumentReader, type Key, NO_ITEMS } from "./reader.ts";
+import { brief, type DocumentReader, type Key, NO_ITEMS } from "./reader.ts";
 import {
   AWAKE_TIMES_MAX,
   type ButtonSettings,
@@ -40,7 +40,8 @@ const bytes = (count: string) =>
 const mac = () => bytes("5");
 const secureOn = () => /^[0-9a-f]{2}(:[0-9a-f]{2}){3}((:[0-9a-f]{2}){2})?$/i;
 const WAKE_BY_WANTED = '"packet", or for a power button its pin, such as { "gpio": 4 }';
-export const URL_WANTED = "a URL such as http://192.168.1.10:8000/suspend";
+const URL_EXAMPLE = "http://192.168.1.10:8000/suspend";
+export const URL_WANTED = `a URL such as ${URL_EXAMPLE}`;
 const method = () => /^[A-Z][A-Z-]{0,19}$/;
 /** Name and value of a field (RFC 9110 section 5). */
 const field = () => /^[!#$%&'*+.^_`|~0-9a-z-]{1,64}: *[!-~]([ -~]{0,180}[!-~])?$/i;
@@ -149,7 +150,13 @@ function readRule(check: DocumentReader, rule: Key): WakeRule {
   return rule.value as WakeRule;
 }
 
-function readSleep(check: DocumentReader, path: string, value: unknown): SleepRequest {
+function readSleep(check: DocumentReader, path: string, value: unknown): SleepRequest | undefined {
+  if (typeof value === "string") {
+    check.complain(
+      `${path}: is ${brief(value)}; wanted an object such as { "url": "${URL_EXAMPLE}" }`,
+    );
+    return undefined;
+  }
   return check.object<SleepRequest>(
     { path, value },
     {

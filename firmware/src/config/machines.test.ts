@@ -196,6 +196,11 @@ test.each<[document: object, complaint: string]>([
     'machines[0].wakeFor[0].path: is "photos"; wanted a path such as /api, without empty parts, dots alone, ; or %',
   ],
   [
+    documentOf({ wakeFor: [{ path: "/photos/*" }] }),
+    'machines[0].wakeFor[0].path: is "/photos/*"; without the * it is for all paths below',
+  ],
+  [documentOf({ idle: 600_000 }), 'machines[0].idle: no such key; did you mean "idleMs"?'],
+  [
     documentOf({ wakeFor: [{ path: `/${"a".repeat(128)}` }] }),
     "machines[0].wakeFor[0].path: has 129 characters; the maximum is 128",
   ],
@@ -217,7 +222,7 @@ test.each<[document: object, complaint: string]>([
   ],
   [
     documentOf({ sleep: "http://nas.home/suspend" }),
-    'machines[0].sleep: is "http://nas.home/suspend"; wanted an object, { … }',
+    'machines[0].sleep: is "http://nas.home/suspend"; wanted an object such as { "url": "http://192.168.1.10:8000/suspend" }',
   ],
   [
     documentOf({ sleep: { url: "/suspend" } }),
@@ -232,8 +237,8 @@ test.each<[document: object, complaint: string]>([
     'machines[0].sleep.url: is "http://me@nas.home/suspend"; wanted a URL such as http://192.168.1.10:8000/suspend; a user and a password belong in header: Authorization: Basic …',
   ],
   [
-    documentOf({ sleep: { url: "http://127.0.0.1:8404/" } }),
-    `machines[0].sleep.url: is "http://127.0.0.1:8404/", which is the board itself; use the machine's address or name in the network`,
+    documentOf({ sleep: { url: "http://localhost:8404/" } }),
+    `machines[0].sleep.url: is "http://localhost:8404/", which is the board itself; use the machine's address or name in the network`,
   ],
   [
     documentOf({ sleep: { url: "http://nas.home/", header: "Host: nas" } }),

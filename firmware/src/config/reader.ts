@@ -185,6 +185,9 @@ const TEXT_MAX = 256;
 /** Longer words get no suggestion: the edit distance takes a step for each pair of letters. */
 const WORD_MAX = 32;
 
+/** Least letters of the beginning of a word. */
+const START_MIN = 3;
+
 /** A value for a complaint, shortened if it is long. One with a secret in it is not shown. */
 export function brief(value: unknown): string {
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
@@ -193,7 +196,7 @@ export function brief(value: unknown): string {
   return typeof value === "string" ? `"${shown}"` : shown;
 }
 
-/** The known word most similar to `word`, if at most a third of its letters differ. */
+/** The known word most similar to `word`, if at most a third of its letters differ, or else one that begins with it. */
 export function didYouMean(word: string, known: readonly string[]): string | undefined {
   if (word.length > WORD_MAX) return undefined;
   let best: string | undefined;
@@ -205,7 +208,12 @@ export function didYouMean(word: string, known: readonly string[]): string | und
       bestDistance = distance;
     }
   }
-  return best;
+  return best ?? (word.length < START_MIN ? undefined : beginning(word, known));
+}
+
+function beginning(word: string, known: readonly string[]): string | undefined {
+  const start = word.toLowerCase();
+  return known.find(candidate => candidate.toLowerCase().startsWith(start));
 }
 
 /** Asks for the known word most similar to `word`; `otherwise` if there is none. */
