@@ -6,6 +6,9 @@ const STYLE =
   "body{font:1.1em/1.5 system-ui,sans-serif;max-width:26em;margin:20vh auto;padding:0 1em;color-scheme:light dark}" +
   "progress{width:100%;height:1em}";
 
+/** Without it browsers ask for /favicon.ico after each reload, and that request would be held. */
+const NO_ICON = "<link rel=icon href=data:,>";
+
 /** How far a machine is on its way from sleep to service. */
 export interface WakeProgress {
   /** Time since it is being woken. */
@@ -41,7 +44,7 @@ export function waitingPage(progress: WakeProgress): string {
   }
   return (
     `<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">` +
-    `<meta http-equiv=refresh content=${reloadSeconds(progress)}><title>The server is waking up</title>` +
+    `<meta http-equiv=refresh content=${reloadSeconds(progress)}>${NO_ICON}<title>The server is waking up</title>` +
     `<style>${STYLE}</style><h1>The server is waking up</h1>${bar}` +
     `<p>${text} This page opens by itself when the server is ready.</p>\n`
   );

@@ -58,6 +58,21 @@ describe("clients that are held", () => {
     expect((await get(world.lab, "/api/status")).status).toBe(200);
   });
 
+  test("leave the queue of the backends that are awake as long as it was", async () => {
+    const world = await asleep({
+      queueMax: 1,
+      routes: [{ path: "/b", backends: ["b"] }, { backends: ["a"] }],
+      other: { serve: () => {}, maxSessions: 1 },
+    });
+    const atB = "GET /b HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (const text of [GET, GET, atB, atB, atB]) {
+      world.client(text);
+      await world.lab.clock.run({ ms: 100 });
+    }
+    const { queue } = world.lab.app!.proxy.pool;
+    expect([queue.held, queue.length, world.refusals.full]).toEqual([2, 3, 1]);
+  });
+
   test("are not idle and not slow: none is ended for clients that wait for a slot", async () => {
     const world = await asleep({
       sessionsMax: 4,
@@ -87,6 +102,7 @@ describe("clients that are held", () => {
       other: { serve: socket => void socket.pipe(socket) },
     });
     const stream = world.client("raw ");
+    const early = world.client("");
     await world.lab.clock.run({ ms: 300 });
     const held = [];
     for (let i = 0; i < 4; i++) {
@@ -95,8 +111,7 @@ describe("clients that are held", () => {
     }
     expect(world.machine.held).toBe(4);
     const { board } = world.lab;
-    const undo = board.heap.freeBytes - MEMORY_RESERVE_BYTES + 200;
-    board.stack.hold(undo);
+    board.stack.hold(board.heap.freeBytes - MEMORY_RESERVE_BYTES + 200);
     await world.lab.clock.run({ until: () => world.machine.held < 4, ms: 5_000 });
     await world.lab.clock.run({ ms: 5 });
     expect(held.map(({ received }) => received.text.slice(9, 12))).toEqual(["", "", "", "503"]);
@@ -112,7 +127,11 @@ describe("clients that are held", () => {
     expect(stream.received.text).toBe("raw goes on");
     const late = await new HttpClient(world.lab).ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     expect(late.line).toMatch(/ 503 /);
-    board.stack.hold(-undo);
+    early.socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await world.lab.clock.run({ ms: 300 });
+    expect(early.received.text).toMatch(/^HTTP\/1.1 503 /);
+    const line = world.lines.at(-1)!;
+    expect([line.state, line.why, line.held]).toEqual(["RQ", "no-memory", undefined]);
   });
 
   test("get 503 when the proxy stops", async () => {

@@ -2,6 +2,7 @@ import type { MockSocket } from "net-mock-socket";
 import { describe, expect, test } from "vitest";
 import { HttpClient, post } from "../../../hil/kit/http-lab.ts";
 import { SCRATCH_BYTES } from "../net/raw-stream.ts";
+import { RETRY_DEADLINE_MS } from "./exchange-state.ts";
 import { asleep } from "./testing.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -324,19 +325,80 @@ describe("other backends of the group", () => {
   });
 });
 
+test("of two services of a machine, a client is held for its own", async () => {
+  const world = await asleep({
+    routes: [{ path: "/b", backends: ["b"] }, { backends: ["a"] }],
+    other: {
+      machine: "nas",
+      serve: socket => socket.on("data", () => socket.end("HTTP/1.1 204 No\r\n\r\n")),
+    },
+  });
+  const forB = world.client("GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+  const forA = world.client(GET);
+  await world.lab.clock.run({ ms: 20_000 });
+  await world.ready(4_000);
+  expect(forA.received.text).toMatch(/^HTTP\/1.1 200 /);
+  expect([forB.received.text, world.machine.state, world.machine.held]).toEqual(["", "awake", 1]);
+  world.b!.start();
+  await world.lab.clock.run({ ms: 35_000 });
+  expect(forB.received.text).toMatch(/^HTTP\/1.1 204 /);
+});
+
+test("only the request that was held has so in its line, not the next one that waits in the queue", async () => {
+  const sockets: MockSocket[] = [];
+  const world = await asleep({
+    backend: { maxSessions: 1 },
+    serve: socket => void socket.on("data", () => sockets.push(socket)),
+  });
+  const answer = () =>
+    sockets.pop()!.end("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  const client = new HttpClient(world.lab);
+  client.send(GET, "GET");
+  await world.lab.clock.run({ ms: 20_000 });
+  await world.ready();
+  answer();
+  await world.lab.clock.run({ ms: 100 });
+  world.client(GET);
+  await world.lab.clock.run({ ms: 100 });
+  client.send(GET, "GET");
+  await world.lab.clock.run({ ms: 500 });
+  answer();
+  await world.lab.clock.run({ ms: 100 });
+  answer();
+  await world.lab.clock.run({ ms: 100 });
+  const [first, , queued] = world.lines;
+  expect([Number(first.held) > 20_000, queued.held]).toEqual([true, undefined]);
+  expect(Number(queued.Tw)).toBeGreaterThan(400);
+});
+
 describe("the limits of a request", () => {
   test("count from the end of the hold: a backend that does not accept has its connect timeout", async () => {
-    const world = await asleep({ connectTimeoutMs: 2_000 });
+    const connectTimeoutMs = 2_000;
+    const queueTimeoutMs = 3_000;
+    const world = await asleep({ connectTimeoutMs, queueTimeoutMs });
     const { received } = world.client(GET);
-    await world.lab.clock.run({ ms: 120_000 });
+    // A period of the request's own timeout ends while it connects.
+    const periodMs = queueTimeoutMs + RETRY_DEADLINE_MS + connectTimeoutMs;
+    await world.lab.clock.run({ ms: 9 * periodMs - 1_200 });
     world.a.start();
     await world.lab.clock.run({ until: () => world.machine.state === "awake", ms: 3_000 });
     world.lab.network.vanish("a");
     const startMs = world.lab.clock.now();
     await world.lab.clock.run({ until: () => received.text !== "", ms: 60_000 });
-    expect(received.text).toMatch(/^HTTP\/1.1 (504|503) /);
-    expect(world.lab.clock.now() - startMs).toBeGreaterThan(1_500);
-    expect(world.lab.clock.now() - startMs).toBeLessThan(15_000);
+    expect(received.text).toMatch(/^HTTP\/1.1 504 /);
+    expect(world.lab.clock.now() - startMs).toBeGreaterThan(connectTimeoutMs - 100);
+    expect(world.lab.clock.now() - startMs).toBeLessThan(connectTimeoutMs + 100);
+  });
+
+  test("also where a backend that does not sleep had refused before: the time for retries begins again", async () => {
+    const world = await asleep({ other: { serve: () => {}, health: { check: "none" } } });
+    world.b!.stop();
+    const { received } = world.client(GET);
+    await world.lab.clock.run({ ms: 2 * RETRY_DEADLINE_MS });
+    expect([received.text, world.machine.state]).toEqual(["", "waking"]);
+    await world.ready();
+    expect(received.text).toMatch(/^HTTP\/1.1 200 /);
+    expect(world.lines).toMatchObject([{ backend: "a", retries: "1" }]);
   });
 
   test("a service that refuses right after it was ready: the next backend that may", async () => {

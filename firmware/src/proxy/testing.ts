@@ -19,7 +19,7 @@ interface SleepSettings extends Record<string, unknown> {
   readonly serve?: (socket: MockSocket) => void;
   /** The default is a board with memory without end. */
   readonly board?: BoardKind;
-  /** Another backend, which does not sleep. */
+  /** Another backend, `b`. */
   readonly other?: BackendSettings & { readonly serve: (socket: MockSocket) => void };
 }
 
@@ -43,9 +43,11 @@ export async function asleep({
   const settings = { machine: "nas", health: HEALTH, ...backend };
   const a: LabBackend = lab.backend("a", serve ?? http.serve, settings);
   a.stop();
+  let b: LabBackend | undefined;
   if (other !== undefined) {
     const { serve: serveOther, ...ofOther } = other;
-    lab.backend("b", serveOther, { health: HEALTH, ...ofOther });
+    b = lab.backend("b", serveOther, { health: HEALTH, ...ofOther });
+    if (ofOther.machine !== undefined) b.stop();
   }
   await lab.serve({ machines: [{ name: "nas", mac: "02:00:00:00:00:01", ...ofMachine }], ...rest });
   await lab.clock.run({ ms: 3_000 });
@@ -54,6 +56,7 @@ export async function asleep({
   return {
     lab,
     a,
+    b,
     machine,
     refusals: proxy.admission.refusals,
     /** The received requests, by their first lines. */
