@@ -1,3 +1,4 @@
+import { changeMachine } from "../../../firmware/src/admin/machine-changes.ts";
 import type { Outcome } from "../../../firmware/src/admin/outcome.ts";
 import { statusOf } from "../../../firmware/src/admin/status.ts";
 import type { App } from "../../../firmware/src/app.ts";
@@ -65,6 +66,10 @@ export class LocalBoard implements Watched {
 
   async setBalance(balance: string): Promise<Outcome> {
     return this.#running?.runtime.setKey("balance", balance) ?? STARTING;
+  }
+
+  async changeMachine(name: string, change: object): Promise<Outcome> {
+    return this.#running ? changeMachine(this.#running.runtime, name, change) : STARTING;
   }
 
   get #running(): App | undefined {

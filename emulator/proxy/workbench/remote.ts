@@ -67,6 +67,10 @@ export class RemoteBoard implements Watched {
     return this.#admin.change(`/api/backends/${encodeURIComponent(name)}`, { weight });
   }
 
+  changeMachine(name: string, change: object): Promise<Outcome> {
+    return this.#admin.change(`/api/machines/${encodeURIComponent(name)}`, change);
+  }
+
   async setBalance(balance: string): Promise<Outcome> {
     try {
       const document = await this.#admin.document();

@@ -167,7 +167,8 @@ describe.skipIf(absence)(`the page in Chromium${absence}`, () => {
     await nas.getByText("asleep", { exact: true }).waitFor();
     await page.locator("#scene").getByText("a asleep").waitFor();
     const answer = fetch(`http://127.0.0.1:${proxyPort}/`);
-    await nas.getByText("booting", { exact: true }).waitFor();
+    await nas.getByText("waking", { exact: true }).waitFor();
+    await nas.getByText(/its power: booting, \d s of 3 s; \d magic packet/).waitFor();
     await page
       .locator("#scene")
       .getByText(/^booting {2}\d of 3 s$/)
@@ -177,9 +178,14 @@ describe.skipIf(absence)(`the page in Chromium${absence}`, () => {
     await page.locator("#log").getByText("machine: awake name=nas").waitFor();
 
     await nas.getByRole("button", { name: "press its power button" }).click();
-    await nas.getByText("asleep", { exact: true }).waitFor();
+    await nas.getByText(/its power: asleep/).waitFor();
     expect(machines[0].state.power).toBe("asleep");
     await page.locator("#scene").getByText("a asleep").waitFor(); // by checks
+
+    await nas.getByLabel("fault of nas").selectOption("ignores-wake");
+    await nas.getByRole("button", { name: "wake" }).first().click();
+    await nas.getByText(/^operator, \d+ s/).waitFor();
+    await nas.getByText(/its power: asleep, \d+ s; [1-9]\d* magic packets?/).waitFor();
   });
 
   test("without Wi-Fi the page shows it, and after a reset the board starts again", async () => {
@@ -320,7 +326,10 @@ test.each([
   "[".repeat(4000),
 ])("%j is no wish: 400", async body => {
   const { url } = await bench();
-  for (const name of ["server", "backend", "traffic", "traffic-end", "board", "balance"]) {
+  for (const name of [
+    ...["server", "backend", "traffic", "traffic-end", "board", "balance"],
+    ...["machine-change", "machine-power"],
+  ]) {
     const headers = { "X-Workbench": "page" };
     const { status } = await fetch(`${url}/do/${name}`, { method: "POST", headers, body });
     expect([name, status]).toEqual([name, expect.toSatisfy(code => code === 400)]);

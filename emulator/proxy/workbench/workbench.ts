@@ -48,7 +48,9 @@ export class Workbench {
         backend: wish => this.#backend(wish),
         balance: ({ balance }) => this.#guarded(() => watched.setBalance(String(balance))),
         server: wish => this.#serverOf(wish),
-        machine: wish => this.#machine(wish),
+        "machine-change": ({ name, ...change }) =>
+          this.#guarded(() => watched.changeMachine(String(name), change)),
+        "machine-power": wish => this.#power(wish),
         traffic: wish => this.#traffic(wish),
         "traffic-end": ({ id }) => this.#endTraffic(id),
         board: wish => this.#board(wish),
@@ -167,7 +169,7 @@ export class Workbench {
     return { done: `${name} is set` };
   }
 
-  #machine({ name, press, fault, bootS }: Wish): Outcome {
+  #power({ name, press, fault, bootS }: Wish): Outcome {
     const machine = this.#machines.find(known => known.name === name);
     if (machine === undefined) return { complaints: [`no machine "${name}" is a demo machine`] };
     if (bootS !== undefined) {

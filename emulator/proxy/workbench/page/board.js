@@ -50,7 +50,8 @@ export class BoardPanel {
       status.sessionsMax,
       `${status.sessions} of ${status.sessionsMax}`,
     );
-    waiting.draw(status.queued, Math.max(4, status.queued), `${status.queued}`);
+    const waits = status.queued + (status.held ?? 0);
+    waiting.draw(waits, Math.max(4, waits), `${waits}`);
     this.#wifi.textContent = status.ip === null ? "Wi-Fi on" : "Wi-Fi off";
     this.#wifi.disabled = this.#reset.disabled = state === "starting";
     const facts = {

@@ -1,10 +1,16 @@
 import { element, options, show, wish } from "./element.js";
 
-// The machines that sleep: their power, and what a person at them does.
+// The machines that sleep: what the board knows of them, and the power of those on this computer.
 
 const BOOTS_S = [3, 5, 10, 30, 60, 180];
 
-const KINDS = { booting: "warn", awake: "good", off: "bad" };
+const KINDS = { waking: "warn", awake: "good", failed: "bad" };
+
+/** What the operator may have of the board, by the text of its button. */
+const CHANGES = {
+  wake: { action: "wake" },
+  "stay awake 2 h": { action: "stay-awake", minutes: 120 },
+};
 
 export class Machines {
   #section;
@@ -23,35 +29,54 @@ export class Machines {
     this.#list.replaceChildren();
   }
 
-  draw({ machines }) {
-    const names = Object.keys(machines);
+  draw({ look, machines }) {
+    const known = look.status?.machines ?? [];
+    const names = known.map(({ name }) => name);
     if (names.join() !== [...this.#rows.keys()].join()) {
-      this.#rows = new Map(names.map(name => [name, this.#row(name, machines[name])]));
+      this.#rows = new Map(known.map(machine => [machine.name, this.#row(machine, machines)]));
       this.#list.replaceChildren(...[...this.#rows.values()].map(({ row }) => row));
     }
     this.#section.hidden = names.length === 0;
-    for (const name of names) this.#rows.get(name).draw(machines[name]);
+    for (const machine of known) this.#rows.get(machine.name).draw(machine, machines[machine.name]);
   }
 
-  #row(name, demo) {
+  #row({ name, backends }, machines) {
+    const { readOnly, machineFaults } = this.#hello;
     const label = element("strong", { textContent: name });
     const state = element("span", { className: "pill" });
-    const runs = element("span", { className: "quiet", textContent: `backend ${demo.backend}` });
-    const power = new Power(name, demo, this.#hello.machineFaults);
-    const row = element(
-      "div",
-      { className: "row" },
-      element("div", {}, label, state, runs),
-      power.row,
+    const facts = element("span", { className: "quiet" });
+    const buttons = Object.entries(CHANGES).map(([textContent, change]) =>
+      element("button", {
+        disabled: readOnly !== null,
+        title: readOnly ?? "",
+        textContent,
+        onclick: () => wish("machine-change", { name, ...change }),
+      }),
     );
+    const demo = machines[name];
+    const power = demo && new Power(name, demo, machineFaults);
+    const top = element("div", {}, label, state, ...buttons, facts);
+    const row = element("div", { className: "row" }, top, ...(power ? [power.row] : []));
     row.dataset.machine = name;
-    const draw = demo => {
-      state.textContent = demo.power;
-      state.className = `pill ${KINDS[demo.power] ?? ""}`;
-      power.draw(demo);
+    const draw = (machine, demo) => {
+      state.textContent = machine.state;
+      state.className = `pill ${KINDS[machine.state] ?? ""}`;
+      facts.textContent = factsOf(machine, backends).join(" · ");
+      if (demo !== undefined) power?.draw(demo);
     };
     return { row, draw };
   }
+}
+
+function factsOf({ why, sinceMs, held, lastBootMs, asleepMs, stayAwakeMs }, backends) {
+  return [
+    `${why}, ${duration(sinceMs)}`,
+    `${backends.length === 1 ? "backend" : "backends"} ${backends.join(", ")}`,
+    held > 0 ? `${held} ${held === 1 ? "client waits" : "clients wait"}` : "",
+    lastBootMs === null ? "" : `last boot ${duration(lastBootMs)}`,
+    stayAwakeMs > 0 ? `stays awake for ${duration(stayAwakeMs)}` : "",
+    `asleep ${duration(asleepMs)} in all`,
+  ].filter(Boolean);
 }
 
 /** What happens at the machine itself: its power, and what a person there does. */
@@ -66,28 +91,28 @@ class Power {
     const boots = [...new Set([...BOOTS_S, bootMs / 1000])].sort((a, b) => a - b);
     this.#boot = element(
       "select",
-      { onchange: () => wish("machine", { name, bootS: Number(this.#boot.value) }) },
+      { onchange: () => wish("machine-power", { name, bootS: Number(this.#boot.value) }) },
       ...options(boots, s => `boots for ${s} s`),
     );
     this.#fault = element(
       "select",
-      { onchange: () => wish("machine", { name, fault: this.#fault.value }) },
+      { onchange: () => wish("machine-power", { name, fault: this.#fault.value }) },
       ...options(faults, word => (word === "none" ? "no fault" : word)),
     );
     this.#boot.setAttribute("aria-label", `boot time of ${name}`);
     this.#fault.setAttribute("aria-label", `fault of ${name}`);
     const press = element("button", {
       textContent: "press its power button",
-      onclick: () => wish("machine", { name, press: true }),
+      onclick: () => wish("machine-power", { name, press: true }),
     });
     this.row = element("div", {}, press, this.#boot, this.#fault, this.#state, this.#progress);
   }
 
   draw({ power, ms, bootMs, fault, magicPackets }) {
     const isBooting = power === "booting";
-    const since = isBooting ? `${seconds(ms)} of ${seconds(bootMs)}` : seconds(ms);
+    const since = isBooting ? `${duration(ms)} of ${duration(bootMs)}` : duration(ms);
     const packets = magicPackets === 1 ? "1 magic packet" : `${magicPackets} magic packets`;
-    this.#state.textContent = `${power}, ${since}; ${packets}`;
+    this.#state.textContent = `its power: ${power}, ${since}; ${packets}`;
     this.#progress.hidden = !isBooting;
     this.#progress.value = Math.min(1, ms / bootMs);
     show(this.#boot, bootMs / 1000);
@@ -95,7 +120,9 @@ class Power {
   }
 }
 
-function seconds(ms) {
-  const s = Math.round(ms / 1000);
-  return s < 120 ? `${s} s` : `${Math.floor(s / 60)} min`;
+function duration(ms) {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
 }

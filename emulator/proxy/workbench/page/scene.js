@@ -55,16 +55,13 @@ export class Scene {
     const boardSize = wide ? { x: 176, y: 116 } : { x: 92, y: 116 };
     const used = new Set();
 
+    const waiting = (look.status?.queued ?? 0) + (look.status?.held ?? 0);
     const online = running && look.status?.ip !== null;
     this.#box(used, "board", middle, boardSize, online ? "board" : "board bad", [
       "board",
       !running ? short(look.state) : online ? `${Math.round(all)} / s` : "no Wi-Fi",
       `${look.status?.sessions ?? 0} of ${look.status?.sessionsMax ?? 0}${wide ? " sessions" : ""}`,
-      look.status?.queued
-        ? `${look.status.queued} waiting`
-        : wide
-          ? (look.status?.balance ?? "")
-          : "",
+      waiting > 0 ? `${waiting} waiting` : wide ? (look.status?.balance ?? "") : "",
     ]);
     people.forEach(({ id, label, detail, rate, bad }, index) => {
       const at = place(index, people.length, size.x / 2 + 2);
@@ -102,7 +99,7 @@ export class Scene {
         `backend ${kind}`,
         [
           [name, told, stopped && wide ? "(stopped)" : ""].filter(Boolean).join(" "),
-          isBooting ? bootText(machine) : numbers.filter(Boolean).join("  ·  "),
+          isBooting ? bootText(machine, wide) : numbers.filter(Boolean).join("  ·  "),
         ],
         index,
         isBooting ? Math.min(1, machine.ms / machine.bootMs) : 0,
@@ -194,8 +191,8 @@ export class Scene {
   }
 }
 
-function bootText({ ms, bootMs }) {
-  return `booting  ${Math.round(ms / 1000)} of ${Math.round(bootMs / 1000)} s`;
+function bootText({ ms, bootMs }, wide) {
+  return `${wide ? "booting  " : ""}${Math.round(ms / 1000)} of ${Math.round(bootMs / 1000)} s`;
 }
 
 function short(text) {
