@@ -20,7 +20,7 @@ const POLL_MS = 1000;
 export function lwipTarget(engine: Engine): Target {
   return {
     name: "lwip",
-    offers: ["reset", "half-close", "machines"],
+    offers: ["reset", "half-close", "machines", "buttons"],
     patienceMs: PATIENCE_MS,
     setUp: onLine => new LwipTestBed(engine, onLine),
   };
@@ -78,6 +78,10 @@ class LwipTestBed implements TestBed {
     };
     const createSocket = () => new SharedDatagrams(hub);
     return { net: { createServer: options => peers.createServer(options), createSocket } };
+  }
+
+  wire(gpio: number, press: (level: number) => void): void {
+    this.#board.pins.connect(gpio, press);
   }
 
   boot(document: GatewayDocument): Promise<void> {

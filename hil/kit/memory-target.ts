@@ -19,7 +19,7 @@ const BACKEND_PORT = 8080;
 
 /** An emulated board on a simulated network, in virtual time. The same seed plays the same. */
 export function memoryTarget({ seed = 1, kind = mendedBoard() } = {}): Target {
-  const offers: Need[] = ["simulated-network", "dns", "reset", "dhcp", "machines"];
+  const offers: Need[] = ["simulated-network", "dns", "reset", "dhcp", "machines", "buttons"];
   if (ENGINE === "node") offers.push("status"); // an engine behind a pipe shows nothing of the program's insides
   if (kind.sockets === "own") offers.push("half-close");
   return {
@@ -79,6 +79,10 @@ class MemoryTestBed implements TestBed {
 
   machineHost(name: string): MachineHost {
     return machineHost(this.network, name);
+  }
+
+  wire(gpio: number, press: (level: number) => void): void {
+    this.#bench.board.pins.connect(gpio, press);
   }
 
   boot(document: GatewayDocument): Promise<void> {

@@ -260,3 +260,23 @@ scenario(
     expect(status).toBe(200);
   },
 );
+
+scenario(
+  "a machine that no packet wakes: its power button is pressed once, and not while it boots",
+  { needs: ["machines", "buttons"] },
+  async lab => {
+    const wakeBy = { gpio: 25, pressMs: 200 };
+    const silent = { bootMs: 60_000, networkMs: 50_000, button: wakeBy.gpio };
+    const nas = lab.machine("nas", silent, { wakeBy });
+    const web = lab.backend("web", {}, { machine: "nas" });
+    const clients = lab.clients(3);
+    await lab.proxy();
+
+    const answers = clients.map(client => client.get("/"));
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+
+    expect(statuses).toEqual([200, 200, 200]);
+    expect(web.asked).toHaveLength(3);
+    expect([nas.presses, nas.wrongPresses, nas.magicPackets]).toEqual([1, 0, 0]);
+  },
+);
