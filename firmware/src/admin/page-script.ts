@@ -19,7 +19,7 @@ const tableRow = (cells, className) => {
 };
 const drawn = (inside, tag) => inside.appendChild(document.createElementNS("http://www.w3.org/2000/svg", tag));
 const wide = matchMedia("(min-width:40rem)").matches;
-const cards = new Map();
+const cards = new Map(), machineCards = new Map();
 let chain = Promise.resolve(), before, events = { events: [], offsets: [] }, trialEndsMs;
 
 // One request after the other.
@@ -65,9 +65,58 @@ function lock() {
 // HAProxy's codes of checks in words; those of a TLS hello, L6…, have the words of L7….
 const CODES = { L4OK: "accepts connections", L4CON: "refuses connections", L4TOUT: "no connection in time",
   L7OK: "check passed", L7OKC: "asks for no new sessions", L7RSP: "no valid answer", L7TOUT: "no answer in time", L7STS: "check failed" };
-const STATES = { down: "no sessions until its checks pass",
+const STATES = { asleep: "its machine sleeps", down: "no sessions until its checks pass",
   ejected: "failed requests: none for a while", drain: "no new sessions", maint: "no sessions, no checks" };
 
+const STAY_AWAKE_MINUTES = 120;
+const WHYS = { start: "nothing is known yet", request: "a client wants it", operator: "the operator wants it", schedule: "it is its time", load: "others are busy",
+  check: "a check passed", idle: "it was not used", unreachable: "its backends are down", "not-ready": "it was not ready in time" };
+
+function machineCard(name) {
+  const box = make("div", undefined, "backend");
+  const title = box.appendChild(make("div", undefined, "row"));
+  const state = make("b");
+  title.append(make("b", name), state);
+  const text = box.appendChild(make("small"));
+  const row = box.appendChild(make("fieldset")).appendChild(make("div", undefined, "row"));
+  const act = (label, wish) => {
+    const button = row.appendChild(make("button", label));
+    button.onclick = () => change("/api/machines/" + name, wish());
+    return button;
+  };
+  const wake = act("wake", () => ({ action: "wake" }));
+  const stay = act("", () => ({ action: "stay-awake", minutes: Number(stay.dataset.minutes) }));
+  $("machines").lastChild.append(box);
+  return { box, state, text, wake, stay };
+}
+function showMachines(machines) {
+  $("machines").hidden = machines.length === 0;
+  forget(machineCards, machines);
+  for (const machine of machines) {
+    const { name, state: actual, backends } = machine;
+    if (!machineCards.has(name)) machineCards.set(name, machineCard(name));
+    const { box, state, text, wake, stay } = machineCards.get(name);
+    const kind = { awake: "up", waking: "warn", asleep: "line", failed: "bad" }[actual];
+    box.style.borderLeftColor = "var(--" + kind + ")";
+    state.className = kind;
+    state.textContent = actual;
+    text.textContent = [WHYS[machine.why] + ", for " + span(machine.sinceMs), backends.join(", "),
+      machine.held && machine.held + " waiting", machine.lastBootMs && "boots in " + span(machine.lastBootMs),
+      "asleep for " + span(machine.asleepMs) + " in all", machine.failedWakes && machine.failedWakes + " of " + machine.wakes + " wakes failed",
+      machine.stayAwakeMs && "stays awake for " + span(machine.stayAwakeMs)].filter(Boolean).join("; ");
+    wake.disabled = actual === "awake" || actual === "waking";
+    stay.dataset.minutes = machine.stayAwakeMs ? 0 : STAY_AWAKE_MINUTES;
+    stay.textContent = machine.stayAwakeMs ? "may sleep" : "stay awake for " + STAY_AWAKE_MINUTES / 60 + " h";
+  }
+}
+// Removes the cards of what is there no longer.
+function forget(cards, present) {
+  for (const [name, { box }] of cards) {
+    if (present.some(one => one.name === name)) continue;
+    box.remove();
+    cards.delete(name);
+  }
+}
 function card(name) {
   const box = make("details", undefined, "backend");
   box.open = wide;
@@ -119,7 +168,7 @@ function show(status) {
   countDown();
   const sum = counts => Object.values(counts).reduce((a, b) => a + b);
   const facts = { "requests/s": all.toFixed(1), sessions: status.sessions + " / " + status.sessionsMax,
-    waiting: status.queued, refused: sum(status.refusals) - status.refusals.unanswered, connections: status.sockets.used + " / " + status.sockets.max,
+    waiting: status.queued + status.held, refused: sum(status.refusals) - status.refusals.unanswered, connections: status.sockets.used + " / " + status.sockets.max,
     "free heap": status.heap === null ? "-" : Math.round(status.heap / 1024) + " KB",
     "lines dropped": sum(status.logDropped), time: status.time?.now?.slice(11, 16) ?? "this browser's", up: span(status.uptimeMs), "started by": status.reset ?? "-" };
   $("facts").replaceChildren(...Object.entries(facts).map(([name, value]) => {
@@ -131,16 +180,13 @@ function show(status) {
   $("names").replaceChildren(...status.tlsRoutes.map(({ name, backends, sessionsTotal }) =>
     tableRow([name, backends.join(", "), sessionsTotal + " connections"])));
   if (document.activeElement !== $("balance")) $("balance").value = status.balance;
-  for (const [name, { box }] of cards) {
-    if (status.backends.some(backend => backend.name === name)) continue;
-    box.remove();
-    cards.delete(name);
-  }
+  showMachines(status.machines);
+  forget(cards, status.backends);
   status.backends.forEach((backend, i) => {
     const { name, operationalState: actual, check } = backend;
     if (!cards.has(name)) cards.set(name, card(name));
     const { box, rate, state, where, code, numbers, line, buttons, weight, rates: kept } = cards.get(name);
-    const kind = actual === "up" ? "up" : actual === "down" || actual === "ejected" ? "bad" : "warn";
+    const kind = actual === "up" ? "up" : actual === "asleep" ? "line" : actual === "down" || actual === "ejected" ? "bad" : "warn";
     box.style.borderLeftColor = "var(--" + kind + ")";
     rate.textContent = rates[i].toFixed(1) + "/s";
     state.className = kind;
@@ -149,8 +195,8 @@ function show(status) {
     code.textContent = check ? (CODES[word.replace("L6", "L7")] ?? word) + (detail ? " (" + detail + ")" : "") : "not checked yet";
     code.title = check ?? "";
     where.title = backend.dns ? backend.dns.addresses.join(", ") + (backend.dns.failure ? " (DNS: " + backend.dns.failure + ")" : "") : "";
-    where.replaceChildren(backend.address + ", ", code, check ? " for " + span(backend.checkSinceMs) : "",
-      actual === "up" ? "" : ", " + STATES[actual]);
+    where.replaceChildren(backend.address + ", ", ...actual === "asleep" ? [] : [code, check ? " for " + span(backend.checkSinceMs) : ""],
+      actual === "up" ? "" : (actual === "asleep" ? "" : ", ") + STATES[actual]);
     kept.push(rates[i]);
     if (kept.length > KEPT) kept.shift();
     const top = Math.max(1, ...kept);
@@ -186,7 +232,7 @@ function showEvents() {
   const raw = $("raw").checked;
   for (const line of events.events) {
     const { level, ms, on, what, facts } = parse(line);
-    const isRequest = level !== "E" && ("id" in facts || "client" in facts || what === "accept-failed");
+    const isRequest = level !== "E" && on !== "machine" && ("id" in facts || "client" in facts || what === "accept-failed");
     const { name, backend = name, method, path, status, why, ...rest } = facts;
     const text = Object.entries(rest).map(([key, value]) => key + "=" + value).join(" ");
     const { offsetS } = offsets.findLast(({ fromMs }) => fromMs <= ms) ?? offsets[0] ?? {};

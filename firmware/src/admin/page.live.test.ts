@@ -4,6 +4,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serve } from "../../../backends/src/serve.ts";
 import { steady } from "../../../backends/src/steady.ts";
+import { reservePort } from "../../../emulator/src/reserved-port.ts";
 import { type LiveBoard, startBoard } from "../../../hil/kit/live-board.ts";
 import { PATIENCE_MS } from "../../../hil/kit/patience.ts";
 
@@ -158,6 +159,49 @@ describe.skipIf(absence)(`the board's page in Chromium${absence}`, () => {
     expect(await card("b").locator("small").innerText()).toMatch(
       /refuses connections for \d+ s, no sessions until its checks pass$/,
     );
+  });
+
+  test("a machine that sleeps is woken by a click, and kept awake by another", async () => {
+    const { port } = await reservePort();
+    const backends = [{ name: "photos", address: "127.0.0.1", port, machine: "nas" }];
+    const sleeping = await startBoard([port], {
+      backends,
+      machines: [{ name: "nas", mac: "24:0a:c4:00:00:01" }],
+      routes: [{ sni: ["cloud.example.org"] }, { path: "/" }],
+      health: { check: "tcp", intervalMs: 1000 },
+    });
+    sleeping.app.runtime.token.set(TOKEN);
+    const other = await browser.newPage({ viewport: { width: 390, height: 740 } });
+    other.on("pageerror", ({ message }) => errors.push(message));
+    await other.goto(`http://127.0.0.1:${sleeping.adminPort}/`);
+    const machine = other.locator("#machines .backend");
+    const button = (name: string) => machine.getByRole("button", { name, exact: true });
+    await expect.poll(() => machine.innerText()).toMatch(/^nas\s+asleep\s+/);
+    expect(await other.locator("#backends small").textContent()).toMatch(/, its machine sleeps$/);
+    expect(await other.locator("#names").innerText()).toBe(
+      "cloud.example.org\tphotos\t0 connections",
+    );
+    expect(await button("wake").isDisabled()).toBe(true);
+    await other.fill("#token", TOKEN);
+    await button("wake").click();
+    await expect.poll(() => other.locator("#said").textContent()).toBe("nas: waking (was asleep)");
+    expect(await machine.innerText()).toMatch(/waking\s+the operator wants it, for \d s; photos/);
+    expect(await button("wake").isDisabled()).toBe(true);
+    const server = await serve({ name: "photos", host: "127.0.0.1", port, behaviour: steady() });
+    await expect
+      .poll(() => machine.innerText(), { timeout: PATIENCE_MS })
+      .toMatch(/^nas\s+awake\s/);
+    expect(await machine.innerText()).toMatch(/; boots in \d+ s; asleep for \d+ s in all/);
+    await button("stay awake for 2 h").click();
+    await expect
+      .poll(() => machine.innerText())
+      .toMatch(/; stays awake for 2 h\s+wake\s+may sleep$/);
+    await button("may sleep").click();
+    await expect.poll(() => other.locator("#said").textContent()).toBe("nas: may sleep again");
+    expect(await other.evaluate("document.documentElement.scrollWidth")).toBe(390);
+    await other.close();
+    sleeping.stop();
+    await server.stop();
   });
 
   test.each([360, 390])(

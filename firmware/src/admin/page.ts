@@ -17,7 +17,7 @@ header{display:flex;gap:.2rem 1rem;align-items:baseline;flex-wrap:wrap}
 .facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(7rem,1fr));gap:.4rem;margin:.6rem 0}
 .facts div{background:var(--card);border-radius:6px;padding:.3rem .6rem}
 .facts b{display:block}
-#backends{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(20rem,100%),1fr));gap:.6rem;align-items:start}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(20rem,100%),1fr));gap:.6rem;align-items:start}
 .backend{border:1px solid var(--line);border-left-width:5px;border-radius:8px;padding:.5rem .7rem}
 summary{cursor:pointer}
 .backend summary{display:grid;grid-template-columns:1fr auto auto;gap:.8rem}
@@ -39,8 +39,9 @@ ul{margin:0;padding-left:1.1rem;overflow-wrap:anywhere}
 .log{overflow:auto;max-height:16rem;font-size:.85rem}
 td{padding:.1rem .7rem .1rem 0;white-space:nowrap;max-width:16rem;overflow:hidden;text-overflow:ellipsis}
 td:nth-child(n+5):last-child{opacity:.8;max-width:none}
+#names td{max-width:none}
 .raw td{font:12px/1.5 ui-monospace,monospace;max-width:none}
-@media(max-width:40rem){body{padding:.6rem}.split{grid-template-columns:1fr}#backends{gap:.25rem}
+@media(max-width:40rem){body{padding:.6rem}.split{grid-template-columns:1fr}.cards{gap:.25rem}
 .backend{padding:.25rem .6rem}td{max-width:8rem}td:nth-child(6){display:none}}
 `;
 
@@ -60,7 +61,8 @@ const BEFORE_SCRIPT = `<!doctype html>
 <form id="access"><input name="user" autocomplete="username" value="operator" hidden>
 <label>token <input id="token" type="password" autocomplete="current-password"></label></form><small id="hint"></small></div>
 <p id="said" role="status"></p>
-<section id="backends"></section>
+<section id="backends" class="cards"></section>
+<section id="machines" hidden><h2>Machines</h2><div class="cards"></div></section>
 <section id="tls" hidden><h2>TLS by server name</h2><div class="log"><table><tbody id="names"></tbody></table></div></section>
 <h2>Events</h2><div class="log"><table><tbody id="board"></tbody></table></div>
 <h2>Requests</h2><div class="log"><table><tbody id="requests"></tbody></table></div>

@@ -22,7 +22,7 @@ describe("what an operator can see", () => {
     expect((await get(lab, "/api/events")).body).toContain("http: request");
     const page = await get(lab, "/");
     expect(page.head).toMatch(/Content-Type: text\/html\r\n/);
-    expect(page.head.length + page.body.length).toBeLessThan(17 * 1024);
+    expect(page.head.length + page.body.length).toBeLessThan(21 * 1024);
     expect(page.body).toMatch(/<\/html>\n$/);
     expect(page.body).not.toMatch(/(src|href)="(?!data:)|innerHTML/);
   });
