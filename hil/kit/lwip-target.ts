@@ -26,6 +26,9 @@ export function lwipTarget(engine: Engine): Target {
   };
 }
 
+/** Addresses of machines begin so. */
+const MACHINES_START = "10.0.1.";
+
 class LwipTestBed implements TestBed {
   readonly clock = new VirtualClock();
   readonly limits = ourBoard();
@@ -34,6 +37,8 @@ class LwipTestBed implements TestBed {
   #peers: PeerNetwork;
   #board: FirmwareBoard;
   #ready = () => {};
+  /** The addresses of machines, by name. */
+  #machines = new Map<string, string>();
   /** The sockets for broadcasts to machines, by port. */
   #broadcasts = new Map<number, ReturnType<PeerNetwork["createSocket"]>>();
   /** After the boot. */
@@ -56,17 +61,29 @@ class LwipTestBed implements TestBed {
     });
   }
 
-  computer(): Computer {
+  computer(name: string): Computer {
+    const peers = this.#peers;
     return {
-      net: this.#peers,
-      address: PEER_ADDRESS,
+      net: {
+        connect: options => peers.connect(options, PEER_ADDRESS), // not from that of a machine
+        createServer: options => peers.createServer(options),
+      },
+      address: this.#machines.get(name) ?? PEER_ADDRESS,
       reservePort: async () => ({ port: this.#peers.freePort(), release() {} }),
     };
   }
 
-  /** All machines are on one computer, and get the same broadcasts; asleep, they refuse connections. */
-  machineHost(): MachineHost {
+  /** A machine has an address of its own, to which every packet is lost while it sleeps. Broadcasts reach all machines. */
+  machineHost(name: string): MachineHost {
     const peers = this.#peers;
+    const address = MACHINES_START + (this.#machines.size + 1);
+    this.#machines.set(name, address);
+    peers.computer(address);
+    const setLoss = (lossPermille: number) => {
+      for (const way of ["to the peer", "to the board"] as const) {
+        peers.setWeather(address, way, { lossPermille });
+      }
+    };
     const hub = (port: number) => {
       let shared = this.#broadcasts.get(port);
       if (shared === undefined) {
@@ -77,7 +94,13 @@ class LwipTestBed implements TestBed {
       return shared;
     };
     const createSocket = () => new SharedDatagrams(hub);
-    return { net: { createServer: options => peers.createServer(options), createSocket } };
+    return {
+      net: { createServer: options => peers.createServer(options), createSocket },
+      silence: () => {
+        setLoss(1000);
+        return () => setLoss(0);
+      },
+    };
   }
 
   wire(gpio: number, press: (level: number) => void): void {
