@@ -200,8 +200,6 @@ function banner(
     ...(pty ? [`  serial     ${pty.path}  (screen ${pty.path} 115200)`] : []),
     "",
     `  try  ${firstTries(machines.length > 0, address(listener)).join("\n       ")}`,
-    `       nc ${address(listener).replace(":", " ")}      type a line, then END`,
-    "       help    here: the board's console",
     "  end  Ctrl-C",
     "",
     "",
@@ -215,11 +213,19 @@ function demoNote(machine: string | undefined): string {
 
 /** The first commands to try, each with its effect. */
 function firstTries(sleeps: boolean, address: string): string[] {
-  if (!sleeps) return [`curl ${address}    again and again: the backends take turns`];
-  return [
-    `curl ${address}      waits until the machine is awake`,
-    `http://${address}    in a browser: a page that waits, then the server's`,
+  const requests: [string, string][] = sleeps
+    ? [
+        [`curl ${address}`, "held until the machine is awake"],
+        [`http://${address}`, "in a browser: a page that waits, then the server's"],
+      ]
+    : [[`curl ${address}`, "again and again: the backends take turns"]];
+  const tries = [
+    ...requests,
+    [`nc ${address.replace(":", " ")}`, "type a line, then END"],
+    ["help", "here: the board's console"],
   ];
+  const width = Math.max(...tries.map(([command]) => command.length));
+  return tries.map(([command, effect]) => `${command.padEnd(width)}    ${effect}`);
 }
 
 const COLOURS = {

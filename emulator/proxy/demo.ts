@@ -1,16 +1,14 @@
 import type { MachineHost, PowerState } from "../../backends/src/machine.ts";
 import type { Config } from "../../firmware/src/config/settings.ts";
 import { UsageError } from "../../firmware/tools/command-line.ts";
-import { demoBackends } from "./ports.ts";
+import { reservePort } from "../src/reserved-port.ts";
+import { DEFAULT_HOST, demoBackends } from "./ports.ts";
 import { DemoMachine, type PlannedMachine, settingsOf } from "./workbench/demo-machine.ts";
 import { DemoBackend } from "./workbench/servers.ts";
 
 const PORTS = [8080, 8081];
 /** With the page: one more, so that a strategy has a choice. */
 const WORKBENCH_PORTS = [...PORTS, 8082];
-/** Where the machines listen for requests to sleep, the first of them. */
-const SLEEP_PORT = 8090;
-
 /** Names of the machines; later ones have a number. */
 const MACHINE_NAMES = ["nas", "tower"];
 
@@ -32,20 +30,22 @@ export async function planDemo(
     const backends = await demoBackends(withPage ? WORKBENCH_PORTS : PORTS, used);
     return { parts: { backends }, machines: [] };
   }
-  const count = bootSeconds.length;
-  const ports = [PORTS[0], SLEEP_PORT].flatMap(first => bootSeconds.map((_, i) => first + i));
-  const servers = await demoBackends(ports, used);
-  const machines = bootSeconds.map((seconds, i) => ({
-    name: MACHINE_NAMES[i] ?? `machine-${i + 1}`,
-    // Locally administered (IEEE 802): no card has it.
-    mac: `02:00:00:00:00:${(i + 1).toString(16).padStart(2, "0")}`,
-    bootMs: seconds * 1000,
-    sleepPort: servers[count + i].port,
-  }));
-  const backends = servers.slice(0, count).map((server, i) => {
-    return { ...server, machine: machines[i].name };
+  const machines: PlannedMachine[] = [];
+  for (const [i, seconds] of bootSeconds.entries()) {
+    machines.push({
+      name: MACHINE_NAMES[i] ?? `machine-${i + 1}`,
+      // Locally administered (IEEE 802): no card has it.
+      mac: `02:00:00:00:00:${(i + 1).toString(16).padStart(2, "0")}`,
+      bootMs: seconds * 1000,
+      // Nothing listens on them while the machine sleeps, and no other program may get them.
+      port: (await reservePort(DEFAULT_HOST)).port,
+      sleepPort: (await reservePort(DEFAULT_HOST)).port,
+    });
+  }
+  const backends = machines.map(({ name, port }) => {
+    return { address: DEFAULT_HOST, port, machine: name };
   });
-  const settings = machines.map(machine => settingsOf(machine, backends[0].address));
+  const settings = machines.map(machine => settingsOf(machine, DEFAULT_HOST));
   return { parts: { balance: "first", backends, machines: settings }, machines };
 }
 

@@ -24,7 +24,8 @@ export interface PlannedMachine {
   readonly name: string;
   readonly mac: string;
   readonly bootMs: number;
-  /** Where its sleep server listens. */
+  /** Where the demo backend on it listens, and where its sleep server does. */
+  readonly port: number;
   readonly sleepPort: number;
 }
 

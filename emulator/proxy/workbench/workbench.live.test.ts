@@ -42,7 +42,7 @@ async function bench(bootMs?: number) {
   }
   const broadcasts = new BroadcastDomain();
   const { createSocket } = broadcasts;
-  const plans = bootMs === undefined ? [] : [await planned(bootMs)];
+  const plans = bootMs === undefined ? [] : [await planned(bootMs, demo[0].port)];
   const machines = plans.map(plan => {
     return new DemoMachine(plan, demo[0], { createServer: net.createServer, createSocket });
   });
@@ -75,8 +75,8 @@ async function bench(bootMs?: number) {
   return { url, adminPort: ports.get(8404)!, proxyPort: ports.get(80)!, demo, machines };
 }
 
-async function planned(bootMs: number): Promise<PlannedMachine> {
-  return { name: "nas", mac: "02:00:00:00:00:01", bootMs, sleepPort: await reserve() };
+async function planned(bootMs: number, port: number): Promise<PlannedMachine> {
+  return { name: "nas", mac: "02:00:00:00:00:01", bootMs, port, sleepPort: await reserve() };
 }
 
 async function open(
