@@ -48,6 +48,9 @@ export class EngineNetwork {
       get address() {
         return link.address === undefined ? undefined : BOARD_ADDRESS;
       },
+      get interfaceState() {
+        return link.interfaceState;
+      },
       get dnsServers() {
         return link.dnsServers;
       },
