@@ -221,15 +221,8 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
   private advance(exchange: Exchange, nowMs: number): boolean {
     const isOver = step(exchange, nowMs);
     const clientSide = this.session.clientSide;
-    // A client that has ended its sending side (half close) gets its response, but is not held for it.
     if (clientSide.state !== "open") {
-      const isHeld = exchange.connector?.isHeld === true;
-      if (isHeld || clientSide.state !== "peer-ended") {
-        // No response reaches it any more, but what it sent before it left is delivered.
-        const { request } = exchange;
-        if (isOver || isHeld || request.body.done || clientSide.ended) this.clientLost();
-        return false;
-      }
+      if (this.hasLeft(exchange, isOver)) return false;
     }
     if (isOver) return this.answered(exchange, nowMs);
     if (exchange.timeoutMs > 0) {
@@ -237,6 +230,18 @@ export class HttpSession implements Handler, EndpointOwner, ExchangeOwner {
       exchange.timeoutMs = 0;
     }
     return false;
+  }
+
+  /**
+   * The client has left: no response reaches it any more, but what it sent before is delivered. One that has ended its sending
+   * side (half close) gets its response, but is not held for it.
+   */
+  private hasLeft(exchange: Exchange, isOver: boolean): boolean {
+    const { state, ended } = this.session.clientSide;
+    const isHeld = exchange.connector?.isHeld === true;
+    if (!isHeld && state === "peer-ended") return false;
+    if (isOver || isHeld || exchange.request.body.done || ended) this.clientLost();
+    return true;
   }
 
   /** The exchange is over. True when there may be more to do. */
