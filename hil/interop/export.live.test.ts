@@ -200,6 +200,43 @@ for (const engine of ["haproxy", "nginx"] as const) {
       expect([502, 503, 504]).toContain((await ask(port, "/dead")).status);
     });
 
+    test("does not send a POST to a second server when the first has closed without an answer", async () => {
+      let closed = 0;
+      const closing = net.createServer(socket =>
+        socket.once("data", () => {
+          closed++;
+          socket.destroy();
+        }),
+      );
+      closing.listen(0, "127.0.0.1");
+      await once(closing, "listening");
+      stops.push(() => closing.close());
+      const rude = {
+        name: "rude",
+        address: "127.0.0.1",
+        port: (closing.address() as net.AddressInfo).port,
+      };
+      const kind = await server("kind");
+      const port = await run(port => ({
+        ...{ listeners: [{ port, mode: "http" }], health: { check: "none" } },
+        backends: [rude, kind],
+      }));
+      let served = 0;
+      for (let count = 0; count < 4; count++) {
+        const options = { method: "POST", body: "x" };
+        const post = fetch(`http://127.0.0.1:${port}/`, options);
+        if (
+          (await post.then(
+            ({ status }) => status,
+            () => "closed",
+          )) === 200
+        )
+          served++;
+      }
+      expect(closed).toBeGreaterThan(0);
+      expect(closed + served).toBe(4);
+    });
+
     test("uses a backup only while no other server is there", async () => {
       const [dead, spare, alive] = [
         await refusing("dead"),

@@ -144,12 +144,15 @@ function frontend(
     return;
   }
   lines.add(`tcp-request inspect-delay ${exported.config.headTimeoutMs}ms`);
-  lines.add("tcp-request content accept if { req.ssl_hello_type 1 }");
+  const hasTls = exported.tlsRoutes.length > 0;
   if (mode === "auto") {
-    lines.add(
-      "tcp-request content accept if HTTP",
-      "tcp-request content accept if { req.len gt 0 }",
-    );
+    // Neither a method, nor an empty line before one, nor a TLS record: no rule needs more bytes.
+    const other = quoted(`^[^A-Z\\r\\n${hasTls ? "\\x16" : ""}]`);
+    lines.add(`tcp-request content accept if { req.payload(0,1) -m reg ${other} }`);
+  }
+  if (hasTls) lines.add("tcp-request content accept if { req.ssl_hello_type 1 }");
+  if (mode === "auto") {
+    lines.add("tcp-request content accept if HTTP");
     lines.add(`use_backend http-of-${port} if HTTP`);
   }
   if (mode === "tls") lines.add("tcp-request content reject");
@@ -158,7 +161,6 @@ function frontend(
   }
   if (mode === "tls") return;
   const { raw } = exported;
-  const hasTls = exported.tlsRoutes.length > 0;
   if (raw !== undefined && !hasTls) lines.add(`default_backend ${raw.name}`);
   else if (raw !== undefined) lines.add(`use_backend ${raw.name} unless { req.ssl_hello_type 1 }`);
   findings.note(
@@ -198,6 +200,10 @@ function httpFrontend(
   logging(lines, exported, "option httplog");
   if (innerOf === undefined) limitClients(lines, exported, "connection");
   lines.add("http-request deny deny_status 405 if METH_CONNECT or METH_TRACE");
+  if (config.retries > 0) {
+    lines.comment("A request that may have had an effect is not sent twice.");
+    lines.add("http-request disable-l7-retry unless METH_GET or { method OPTIONS }");
+  }
   if (config.bodyBytesMax < Number.MAX_SAFE_INTEGER) {
     lines.add(
       `http-request deny deny_status 413 if { req.hdr_val(content-length) gt ${config.bodyBytesMax} }`,
@@ -372,7 +378,7 @@ function backendSection(
       : [`${route?.host ?? ""}${route?.path}`];
   lines.section(`backend ${name}`, ...about);
   lines.add(`mode ${protocol}`);
-  if (protocol === "tcp" && config.retries > 0) lines.add("retry-on none");
+  if (protocol === "tcp" && config.retries > 0) lines.add("retry-on conn-failure");
   balancing(lines, exported, findings);
   sticking(lines, group, exported, findings);
   if (route?.strip && route.path !== "/") {
