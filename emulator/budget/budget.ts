@@ -7,6 +7,7 @@ import type { Figure, Measure } from "./figures.ts";
 import { bodies, collecting, forwarding, scanning } from "./forwarding.ts";
 import { hostile } from "./hostile.ts";
 import type { InstructionCount } from "./instructions.ts";
+import { machines } from "./machines.ts";
 import { names } from "./names.ts";
 import { picks } from "./picks.ts";
 import { hostNames, questions } from "./resolving.ts";
@@ -29,6 +30,7 @@ const MEASURES: readonly Measure[] = [
   names,
   questions,
   hostNames,
+  machines,
   stack,
   code,
   modules,

@@ -20,6 +20,7 @@ import type { LinkKind } from "../src/boards/kind.ts";
 import { buildFiles, ourBoard } from "./firmware-board.ts";
 import {
   framesOf,
+  machinesBytes,
   oneWaySessionBytes,
   ordinaryBytes,
   planTable,
@@ -150,6 +151,25 @@ test.each([WIFI, ETHERNET])(
     expect(need.slots).toBeLessThanOrEqual(xs.slots);
     expect(need.chunkBytes).toBeLessThanOrEqual(xs.chunkBytes);
     expect(need.stackSlots).toBeLessThanOrEqual(xs.stackSlots);
+  },
+);
+
+test.each([WIFI, ETHERNET])(
+  "with $link there is room for two machines that sleep, and as many held clients as are by default, beside all sessions",
+  ({ link, xs, set, sharing, heapBytes }) => {
+    const { heldMax: held } = configuration().config;
+    const machines = 2;
+    const bytes = machinesBytes(BUDGETS, xs, sharing, { machines, held });
+    expect(ordinaryBytes(set, sharing) + bytes).toBeLessThan(heapBytes - MEMORY_RESERVE_BYTES);
+    if (link !== "wifi") return;
+    const { text } = tableOf("## Memory plan");
+    const bytesOf = (what: string) =>
+      Math.round(BUDGETS[`${what}.slots`] * SLOT_BYTES + BUDGETS[`${what}.chunkBytes`]);
+    expect(text).toContain(`takes ${bytesOf("machine")} bytes of XS, all together`);
+    expect(text).toContain(`${bytesOf("machines")} more,`);
+    expect(text).toContain(`${(bytesOf("held") / 1024).toFixed(1)} KB`);
+    expect(text).toContain(`two machines and ${held} held clients`);
+    expect(text).toContain(`${(bytes / 1024).toFixed(1)} KB beyond`);
   },
 );
 

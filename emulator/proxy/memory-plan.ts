@@ -1,7 +1,9 @@
 import {
+  type Creation,
   connectionHeapBytes,
   type Line,
   type Settings,
+  SLOT_BYTES,
   XS_SDK,
 } from "../src/boards/chip-memory.ts";
 import { segmentsQueuedMax } from "../src/boards/esp32.ts";
@@ -138,6 +140,26 @@ export function xsNeed(budgets: Budgets, { served, waiting }: Sharing) {
   );
   const stackSlots = Math.max(...depths) + STACK_MARGIN_SLOTS;
   return { slots: all("slots"), chunkBytes: all("chunkBytes"), stackSlots };
+}
+
+/**
+ * Bytes that XS takes from the memory for connections when so many machines sleep, and every slot is taken: `held` of them by clients
+ * that wait for a machine, which hold their requests.
+ */
+export function machinesBytes(
+  budgets: Budgets,
+  xs: Creation,
+  sharing: Sharing,
+  { machines, held }: { readonly machines: number; readonly held: number },
+): number {
+  const need = xsNeed(budgets, sharing);
+  const beyond = (figure: "slots" | "chunkBytes") => {
+    const dearest = Math.max(...KINDS.map(kind => budgets[`${kind}.${figure}`]));
+    const ofMachines = budgets[`machines.${figure}`] + machines * budgets[`machine.${figure}`];
+    const ofHeld = held * Math.max(0, budgets[`held.${figure}`] - dearest);
+    return Math.max(0, need[figure] + ofMachines + ofHeld - xs[figure]);
+  };
+  return Math.ceil(beyond("slots") * SLOT_BYTES + beyond("chunkBytes"));
 }
 
 /** The plan as the table in `firmware/README.md`. */
