@@ -19,6 +19,14 @@ const end =
 
 const why = (why: string) => end(values => values.why === why);
 
+/** An event of the log. */
+const event =
+  (on: string, what: string, why?: string): Goal =>
+  ({ lines }) =>
+    lines.some(
+      line => line.on === on && line.what === what && (why ?? line.values.why) === line.values.why,
+    );
+
 const config =
   (what: string): Goal =>
   ({ lines }) =>
@@ -97,6 +105,33 @@ const SOMETIMES: Readonly<Record<string, Goal>> = {
     ),
   "a connection that could not be accepted": ({ lines }) =>
     lines.some(({ on, what }) => on === "proxy" && what === "accept-failed"),
+  "a request was held until its machine was awake": request(
+    v => Number(v.held) > 0 && v.status === "200",
+  ),
+  "a raw client was held until its machine was awake": end(
+    v => Number(v.held) > 0 && v.protocol === "raw" && v.backend !== undefined,
+  ),
+  "503, its machine did not wake": request(v => v.why === "wake-failed" && v.status === "503"),
+  "503, it may wake no machine": request(v => v.why === "asleep" && v.status === "503"),
+  "503, no more may be held": request(v => v.why === "held-full" && v.status === "503"),
+  "a client left while it was held": request(v => Number(v.held) > 0 && v.status === "499"),
+  "a power button was pressed": event("machine", "pressed"),
+  "a machine was not awake in time": event("machine", "failed"),
+  "a machine fell asleep by itself": event("machine", "asleep", "unreachable"),
+  "a name could not be resolved": event("backend", "unresolved"),
+  "a name has moved": ({ lines }) =>
+    lines.some(
+      (line, at) =>
+        line.what === "resolved" &&
+        lines
+          .slice(0, at)
+          .some(
+            ({ what, values }) =>
+              what === "resolved" &&
+              values.name === line.values.name &&
+              values.addresses !== line.values.addresses,
+          ),
+    ),
   "went on after a loss of Wi-Fi": (_log, seen) =>
     seen.outages.some(({ fromMs, toMs }) =>
       [...seen.clients.values()].some(
@@ -109,6 +144,21 @@ const SOMETIMES: Readonly<Record<string, Goal>> = {
       .slice(1)
       .some(boot => boot.some(({ on, values }) => on === "http" && values.status === "200")),
 };
+
+/** Goals of machines and names: on a lab that has them. */
+export const HOST_GOALS: readonly string[] = [
+  "a request was held until its machine was awake",
+  "a raw client was held until its machine was awake",
+  "503, its machine did not wake",
+  "503, it may wake no machine",
+  "503, no more may be held",
+  "a client left while it was held",
+  "a power button was pressed",
+  "a machine was not awake in time",
+  "a machine fell asleep by itself",
+  "a name could not be resolved",
+  "a name has moved",
+];
 
 /** Names of all coverage goals. */
 export const COVERAGE_GOALS: readonly string[] = Object.keys(SOMETIMES);

@@ -1,3 +1,6 @@
+import type { BackendNetwork } from "../../backends/src/behaviour.ts";
+import type { MachineHost } from "../../backends/src/machine.ts";
+import { machineHost } from "../../backends/src/testing.ts";
 import { mendedBoard } from "../../emulator/proxy/firmware-board.ts";
 import { EmulatedLab, type LabBackend } from "../kit/emulated-lab.ts";
 import type { BeginFault, CampaignLab } from "./lab.ts";
@@ -28,10 +31,26 @@ export class EmulatedCampaignLab extends EmulatedLab implements CampaignLab {
     return this.board.stack;
   }
 
+  otherHost(name: string): { readonly address: string; readonly net: BackendNetwork } {
+    const net = this.network.host(name);
+    return { address: net.address, net };
+  }
+
+  machineHost(name: string): MachineHost {
+    return machineHost(this.network, name);
+  }
+
+  onSyn(name: string, tried: () => void): void {
+    this.network.rule(({ kind, to }) => {
+      if (kind === "SYN" && to.name === name) tried();
+      return "pass";
+    });
+  }
+
   connections(): string[] {
     return this.network
       .netstat()
-      .filter(({ state }) => state !== "listen")
+      .filter(({ state }) => state !== "listen" && state !== "udp")
       .map(
         ({ host, local, remote, state, unread, unacked }) =>
           `${host.padEnd(10)} ${local.padEnd(21)} ${remote.padEnd(21)} ${state.padEnd(10)} unread ${unread}, unacked ${unacked}`,

@@ -1,10 +1,13 @@
 import { changed, changedMuch } from "./changes.ts";
 import type { LogIndex } from "./log-index.ts";
+import { machinesMayFail } from "./machines.ts";
 import { MALFORMED } from "./malformed.ts";
+import { namesMayFail } from "./names.ts";
 import type { ClientObservation, Observations } from "./observations.ts";
 import {
   type HttpClient,
   hasBody,
+  isChecked,
   only,
   type PlannedRequest,
   type RawClient,
@@ -20,7 +23,7 @@ export function checkCalm(seen: Observations, log: LogIndex): void {
   const weather = only(plan, "link").map(({ settings }) => settings);
   if (only(plan, "fault").length > 0 || seen.clientsVanish) return;
   if (weather.some(({ loss, bytesPerSecond }) => loss || bytesPerSecond)) return;
-  if (seen.outOfHeap) return;
+  if (seen.outOfHeap || machinesMayFail(plan) || namesMayFail(plan)) return;
 
   const clients = [...seen.clients.values()];
   for (const observed of clients) {
@@ -29,7 +32,7 @@ export function checkCalm(seen: Observations, log: LogIndex): void {
       "a client's connection never ended",
     );
   }
-  if (!clients.some(stalls) && setting(plan, "health") === undefined) {
+  if (!clients.some(stalls) && !isChecked(plan)) {
     seen.expect(lab.connections().length === 0, "a host still has a connection");
   }
   if (log.capacityReached || !log.healthy || changedMuch(seen)) return;

@@ -23,6 +23,8 @@ export class Faults {
     clock.after(fault.atMs, () => {
       // A host that is down cannot go down again.
       const down = ["crash", "quit", "power", "reset-button"].includes(fault.what);
+      // The power of a machine fails by `power` parts only.
+      if (["crash", "quit"].includes(fault.what) && this.#seen.machines.has(fault.host)) return;
       const key = `${down ? "down" : fault.what} ${fault.host}`;
       if (this.#going.has(key)) return;
       const undo = this.#begin(fault);

@@ -1,6 +1,7 @@
 import { ourBoard } from "../../emulator/proxy/firmware-board.ts";
 import { STRATEGIES } from "../../firmware/src/balancer/strategies.ts";
 import { clients } from "./generate-clients.ts";
+import { names as hostNames, machines } from "./generate-hosts.ts";
 import {
   ACTIVE_MS,
   FAULTS,
@@ -38,6 +39,8 @@ export function generate(seed: number): RunPlan {
       ...faults(prng, names),
       ...clients(prng),
       ...changes(prng),
+      ...machines(prng, names),
+      ...hostNames(prng, names),
     ],
   };
 }

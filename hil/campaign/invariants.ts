@@ -3,7 +3,7 @@ import { changed, checkInForce, recordBudget } from "./changes.ts";
 import { checkCalm } from "./expected.ts";
 import { indexLog, type LogIndex } from "./log-index.ts";
 import type { Observations } from "./observations.ts";
-import { hasBody, only, type PlannedRequest, setting } from "./plan.ts";
+import { hasBody, isChecked, only, type PlannedRequest, setting } from "./plan.ts";
 
 /** Checks of backends at once, where there are any. */
 const CHECKS_MAX = 1;
@@ -19,7 +19,7 @@ export function checkAlways(seen: Observations): void {
   recordBudget(seen);
   const { sessionsMax, queueMax } = seen;
   const { sessions } = app!.proxy;
-  const checks = setting(seen.plan, "health") === undefined ? 0 : CHECKS_MAX;
+  const checks = isChecked(seen.plan) ? CHECKS_MAX : 0;
   seen.sessionsPeak = Math.max(seen.sessionsPeak, sessions);
   seen.heapFloorBytes = Math.min(seen.heapFloorBytes, board.heap.floorBytes);
   const { objects, controlBlocks } = seen.lab.sockets;
@@ -33,19 +33,23 @@ export function checkAlways(seen: Observations): void {
     "more sessions than the proxy's budget",
   );
   checkInForce(seen);
+  seen.machines.checkAlways();
 }
 
 /** Invariants that hold at the end of the quiet phase. */
 export function checkFinally(seen: Observations): void {
   checkAlways(seen);
   checkSessions(seen);
-  if (setting(seen.plan, "health") === undefined) checkNothingLeft(seen);
+  const rests =
+    !isChecked(seen.plan) && !seen.names.used && setting(seen.plan, "time") === undefined;
+  if (rests) checkNothingLeft(seen);
   const log = indexLog(seen);
   checkLog(seen, log);
   checkRequests(seen);
   checkStreams(seen, log);
   checkBalance(seen, log);
   checkCalm(seen, log);
+  seen.machines.checkFinally(log.lines);
 }
 
 function checkSessions(seen: Observations): void {
@@ -53,7 +57,7 @@ function checkSessions(seen: Observations): void {
   seen.expect(proxy.sessions === 0, "a session is left");
   seen.expect(proxy.pool.connections === 0, "a connection to a backend is still counted");
   // A check of a backend that serves one connection at a time occupies its slot.
-  const checked = setting(seen.plan, "health") !== undefined;
+  const checked = isChecked(seen.plan);
   const held = proxy.pool.backends.some(
     ({ counters, servesOneAtATime }) => counters.sessions > (checked && servesOneAtATime ? 1 : 0),
   );
@@ -131,7 +135,7 @@ function checkStreams(seen: Observations, { endOf }: LogIndex): void {
     seen.expect(received.correct, "a backend read what a raw client did not send");
   }
   if (seen.outOfHeap) return;
-  const faultless = only(seen.plan, "fault").length === 0;
+  const faultless = only(seen.plan, "fault").length === 0 && only(seen.plan, "power").length === 0;
   for (const arrival of seen.raw) {
     const observed = seen.clients.get(arrival.id)!;
     const { part, received, left, error, ended, closedMs } = observed;
@@ -152,6 +156,7 @@ function checkBalance(seen: Observations, { failures, boots, requests, healthy }
   const retried = requests.some(({ values }) => values.retries !== "0");
   if (failures.length > 0 || retried || !healthy || boots.length > 1 || changed(seen)) return;
   const inTurn = setting(seen.plan, "balance") ?? "round-robin";
+  if (only(seen.plan, "machine").length > 0 || seen.names.used) return;
   const limited = only(seen.plan, "backend").some(({ maxSessions }) => maxSessions !== undefined);
   if (inTurn !== "round-robin" || limited || setting(seen.plan, "sticky") !== undefined) return;
   const picks = seen.lab.app!.proxy.pool.backends.map(({ counters }) => counters.sessionsTotal);

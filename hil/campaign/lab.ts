@@ -1,7 +1,10 @@
 import type { Undo } from "net-mock-socket";
+import type { BackendNetwork } from "../../backends/src/behaviour.ts";
+import type { MachineHost } from "../../backends/src/machine.ts";
 import type { Socket } from "../../backends/src/steps.ts";
 import type { FirmwareBoard } from "../../emulator/proxy/firmware-board.ts";
 import type { VirtualClock } from "../../emulator/src/clock.ts";
+import type { DnsServer } from "../../emulator/src/dns-server.ts";
 import type { App } from "../../firmware/src/app.ts";
 import type { LogLine } from "../../firmware/tools/log-line.ts";
 import type { FaultName, LinkPart } from "./plan.ts";
@@ -49,6 +52,14 @@ export interface CampaignLab {
   serve(settings: object): Promise<void>;
   /** The faults that this lab can have. */
   faults(backends: ReadonlyMap<string, CampaignBackend>): Partial<Record<FaultName, BeginFault>>;
+  /** The network's DNS server, which the board knows by DHCP. Here and below: absent where plans have no names and machines. */
+  readonly dns?: DnsServer;
+  /** Another host that may serve. */
+  otherHost?(name: string): { readonly address: string; readonly net: BackendNetwork };
+  /** The host of a backend as a machine. */
+  machineHost?(name: string): MachineHost;
+  /** Calls `tried` for each SYN that is sent to the host, during the active phase. */
+  onSyn?(name: string, tried: () => void): void;
   /** An object of the app by value, where the app runs elsewhere. */
   copyOf<T>(value: T): T;
   /** TCP objects of the program, and control blocks of its board, now. */

@@ -38,7 +38,7 @@ export function indexLog(seen: Observations): LogIndex {
   const of = (on: string, what: string) => lines.filter(e => e.on === on && e.what === what);
   const ends = of("session", "end");
   const requests = of("http", "request");
-  const turnedAway = ["full", "queue-timeout", "no-socket"];
+  const turnedAway = ["full", "queue-timeout", "no-socket", "held-full"];
   const byAddress = new Map(ends.map(end => [end.values.client.split(":")[0], end]));
   return {
     boots,

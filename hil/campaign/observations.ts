@@ -1,5 +1,7 @@
 import { StreamCheck } from "./bytes.ts";
 import type { CampaignLab } from "./lab.ts";
+import { RunMachines } from "./machines.ts";
+import { RunNames } from "./names.ts";
 import {
   type ClientPart,
   only,
@@ -92,6 +94,8 @@ export class Observations {
   heapFloorBytes = Number.POSITIVE_INFINITY;
   /** End of the active phase: faults end here. */
   activeEndMs = 0;
+  readonly machines: RunMachines;
+  readonly names: RunNames;
   /** The most sessions that the proxy had at once. */
   sessionsPeak = 0;
   readonly inspects: boolean;
@@ -99,6 +103,8 @@ export class Observations {
   constructor(plan: RunPlan, lab: CampaignLab) {
     this.plan = plan;
     this.lab = lab;
+    this.machines = new RunMachines(this);
+    this.names = new RunNames(lab);
     const inspect = setting(plan, "inspect");
     this.inspects = Array.isArray(inspect) && inspect.length > 0;
     for (const part of only(plan, "client")) {

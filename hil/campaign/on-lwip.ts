@@ -12,6 +12,7 @@ import { whole } from "../../emulator/xs/remote.ts";
 import type { App } from "../../firmware/src/app.ts";
 import { type LogLine, parseLine } from "../../firmware/tools/log-line.ts";
 import { CLIENT_SESSIONS_MAX } from "../kit/emulated-lab.ts";
+import { HOST_GOALS } from "./coverage.ts";
 import type {
   BeginFault,
   CampaignBackend,
@@ -323,17 +324,19 @@ class LwipNetwork implements CampaignNetwork {
 const NOT_ON_LWIP: readonly FaultName[] = ["hold", "clog", "lost-answer", "no-pool", "task-stall"];
 
 /**
- * Rare branches that are not taken there: ports are closed at once, so no document waits for the next start, and a
+ * Rare branches that are not taken there: its plans have no machines and no names, ports are closed at once, so no document waits for the next start, and a
  * connection that is lost in the queue of a listener is forgotten before it is accepted.
  */
 export const GOALS_NOT_ON_LWIP: readonly string[] = [
   "a document waited for the next start",
   "a connection that could not be accepted",
+  ...HOST_GOALS,
 ];
 
 /** The part as it can be played on lwIP, if it can. */
 function playablePart(part: Part): Part | undefined {
   if (part.kind === "fault") return NOT_ON_LWIP.includes(part.what) ? undefined : part;
+  if (["machine", "power", "name", "dns"].includes(part.kind)) return undefined;
   // The program on XS cannot restart its board.
   if (part.kind === "change") return part.does === "reboot" ? { ...part, does: "nothing" } : part;
   if (part.kind === "link") {

@@ -1,5 +1,6 @@
 import type { LinkSettings } from "net-mock-socket";
 import type { SocketKind } from "../../emulator/src/boards/kind.ts";
+import type { DnsFault } from "../../emulator/src/dns-server.ts";
 
 /** The plan of a run: a list of parts. Any of them can be left out (shrinking), and the rest is still a plan. */
 export interface RunPlan {
@@ -14,6 +15,10 @@ export type Part =
   | LinkPart
   | FaultPart
   | ChangePart
+  | MachinePart
+  | PowerPart
+  | NamePart
+  | DnsPart
   | ClientPart;
 
 /** A key of the configuration that differs from its default. */
@@ -53,6 +58,65 @@ export const ONE_BACKEND: BackendPart = {
   receiveWindow: 65_535,
   maxSessions: undefined,
 };
+
+/** The host of a backend is a machine that sleeps, and is asleep at the start. */
+export interface MachinePart {
+  readonly kind: "machine";
+  readonly backend: string;
+  /** From its wake until the backend listens, and until its ports refuse connections. */
+  readonly bootMs: number;
+  readonly networkMs: number;
+  readonly answersArp: boolean;
+  /** Asleep it keeps its connections. */
+  readonly suspends: boolean;
+  /** The board presses its power button, instead of sending packets. */
+  readonly hasButton: boolean;
+  /** Rules of the configuration; `undefined`: every client may wake it. */
+  readonly wakeFor: readonly object[] | undefined;
+}
+
+/** The rules that match no client of a plan. */
+export const NO_CLIENT: readonly object[] = [{ host: "nobody.example" }];
+
+/** Events of a machine that the board has not caused. */
+export const POWER_EVENTS = [
+  "sleeps", // by itself
+  "is woken", // by hand
+  "loses its power",
+  "has its power", // again, and sleeps
+  "has its power and boots",
+  "ignores wakes",
+  "hangs", // boots, and its backend never listens
+  "works again", // the end of the two before
+] as const;
+
+export interface PowerPart {
+  readonly kind: "power";
+  readonly backend: string;
+  readonly atMs: number;
+  readonly what: (typeof POWER_EVENTS)[number];
+}
+
+/** A backend has a host name in the configuration. */
+export interface NamePart {
+  readonly kind: "name";
+  readonly backend: string;
+  /** Time to live of its records in seconds. */
+  readonly ttlS: number;
+  /** An address where no host is: before its own, behind it, or none. */
+  readonly dead: "none" | "first" | "last";
+}
+
+/**
+ * A fault of DNS for a time: one of its server, answers that come late, that there is no such name, or that the names have moved to
+ * other hosts, which serve the same.
+ */
+export interface DnsPart {
+  readonly kind: "dns";
+  readonly what: DnsFault | "slow" | "unknown" | "moved";
+  readonly atMs: number;
+  readonly lastsMs: number;
+}
 
 export interface LinkPart {
   readonly kind: "link";
@@ -254,6 +318,11 @@ export function only<K extends Part["kind"]>(plan: RunPlan, kind: K): Extract<Pa
 /** The value of a key of the configuration; nothing where it has its default. */
 export function setting(plan: RunPlan, key: string): unknown {
   return only(plan, "setting").find(part => part.key === key)?.value;
+}
+
+/** Backends are checked. */
+export function isChecked(plan: RunPlan): boolean {
+  return setting(plan, "health") !== undefined || only(plan, "machine").length > 0;
 }
 
 /** One part as a line of text. */

@@ -7,6 +7,7 @@ import { playHostile } from "./hostile-client.ts";
 import { playHttp } from "./http-client.ts";
 import { checkAlways, checkFinally, checkNothingLeft } from "./invariants.ts";
 import type { CampaignLab } from "./lab.ts";
+import { nameOf } from "./machines.ts";
 import { type ClientObservation, hostOf, Observations } from "./observations.ts";
 import { ACTIVE_MS, type ClientPart, ONE_BACKEND, only, PORTS, type RunPlan } from "./plan.ts";
 import { playRaw } from "./raw-client.ts";
@@ -26,6 +27,12 @@ const PATIENCE = { idleTimeoutMs: 8_000, tunnelTimeoutMs: 12_000, responseTimeou
  * connection, so until then such a client holds the bytes in flight to it.
  */
 const STALL_MS = 60_000;
+
+/** The first questions for names have their answers then, unless their servers are bad. */
+const NAMES_MS = 1_000;
+
+/** So long after its power has come back the board presses no button: machines may be booting, too. */
+const BUTTONS_MS = 90_000;
 
 /** Time for the last sockets to close when the proxy stops, before lwIP begins to forget them. */
 const STOP_MS = 10_000;
@@ -78,13 +85,29 @@ export async function simulate(
     parts.map(part => {
       network.host(part.name, { receiveWindow: part.receiveWindow });
       const { maxSessions } = part;
-      const settings = maxSessions === undefined ? {} : { maxSessions };
-      return [part.name, lab.backend(part.name, socket => serve(seen, part, socket), settings)];
+      const machine = only(plan, "machine").find(({ backend }) => backend === part.name);
+      const name = only(plan, "name").find(({ backend }) => backend === part.name);
+      const served = (socket: Socket) => serve(seen, part, socket);
+      const backend = lab.backend(part.name, served, {
+        ...(maxSessions !== undefined && { maxSessions }),
+        ...(machine && { machine: nameOf(machine) }),
+        ...(name && seen.names.add(name, served)),
+      });
+      if (machine !== undefined) seen.machines.add(machine, backend);
+      return [part.name, backend];
     }),
   );
   const settings = only(plan, "setting").map(({ key, value }) => [key, value]);
   const listeners = Object.entries(PORTS).map(([mode, port]) => ({ port, mode }));
-  await lab.serve({ ...PATIENCE, inspect: [], listeners, ...Object.fromEntries(settings) });
+  await lab.serve({
+    ...PATIENCE,
+    inspect: [],
+    listeners,
+    ...seen.machines.settings,
+    ...Object.fromEntries(settings),
+  });
+  if (seen.names.used) await clock.run({ ms: NAMES_MS });
+  if (only(plan, "machine").some(({ hasButton }) => hasButton)) await clock.run({ ms: BUTTONS_MS });
   seen.activeEndMs = clock.now() + ACTIVE_MS;
 
   for (const { host, settings } of only(plan, "link")) {
@@ -94,6 +117,10 @@ export async function simulate(
   const faults = new Faults(seen, backends);
   for (const fault of only(plan, "fault")) faults.schedule(fault);
   for (const part of only(plan, "change")) clock.after(part.atMs, () => change(seen, part));
+  for (const part of only(plan, "power")) {
+    clock.after(part.atMs, () => seen.machines.happens(part));
+  }
+  for (const part of only(plan, "dns")) clock.after(part.atMs, () => seen.names.begin(part));
   for (const part of only(plan, "client")) {
     clock.after(part.atMs, () => enter(seen, seen.clients.get(part.id)!));
   }
@@ -102,6 +129,8 @@ export async function simulate(
   while (clock.now() < seen.activeEndMs && (await pass(seen, lab.pollMs))) checkAlways(seen);
   const activeRealMs = performance.now() - startReal;
   faults.endAll();
+  seen.machines.endAll();
+  seen.names.endAll();
   if (await pass(seen, QUIET_MS)) {
     checkFinally(seen);
     await checkPromises(seen);
