@@ -125,19 +125,29 @@ scenario(
   async lab => {
     lab.machine("nas", { bootMs: 30_000 });
     const web = lab.backend("web", {}, { machine: "nas" });
-    const [stays, leaves, resets] = lab.clients(3);
-    await lab.proxy();
+    const cloud = lab.backend("cloud", {}, { machine: "nas" });
+    const [stays, leaves, resets, posts, greets] = lab.clients(5);
+    await lab.proxy({
+      routes: [{ backends: ["web"] }, { sni: ["cloud.example.org"], backends: ["cloud"] }],
+    });
 
     const answer = stays.get("/stays");
     leaves.send("GET /leaves HTTP/1.1\r\nHost: board\r\n\r\n");
     resets.send("GET /resets HTTP/1.1\r\nHost: board\r\n\r\n");
+    // Behind bytes that wait unread, no socket reports that its peer has left.
+    posts.send("POST /order HTTP/1.1\r\nHost: board\r\nContent-Length: 7\r\n\r\none cup");
+    greets.send(hello);
     await pause(lab, 3_000);
     leaves.leave();
     resets.reset();
+    posts.leave();
+    greets.leave();
     const { status } = await answer;
+    await pause(lab, 3_000);
 
     expect(status).toBe(200);
     expect(web.asked).toEqual(["GET /stays"]);
+    expect(cloud.received).toBe("");
   },
 );
 
