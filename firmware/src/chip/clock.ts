@@ -66,20 +66,24 @@ export class ChipClock implements Clock {
     alarm.task = undefined;
     if (this.#first === alarm) {
       this.#first = alarm.next;
+      alarm.next = undefined;
       this.schedule();
       return;
     }
     let before = this.#first;
     while (before !== undefined && before.next !== alarm) before = before.next;
     if (before !== undefined) before.next = alarm.next;
+    alarm.next = undefined;
   }
 
   private ring(): void {
     const now = this.now();
     while (this.#first !== undefined && this.#first.at <= now) {
-      const { task } = this.#first;
-      this.#first.task = undefined;
-      this.#first = this.#first.next;
+      const first: Alarm = this.#first;
+      const task = first.task;
+      first.task = undefined;
+      this.#first = first.next;
+      first.next = undefined; // a session that keeps its `Cancel` would keep all later alarms
       try {
         task?.();
       } catch (error) {
