@@ -271,6 +271,7 @@ const PATTERNS: Record<string, string> = {
   "firmware/src/config/forms.ts": "as those of config.ts",
   "firmware/src/config/machines-reader.ts": "as those of config.ts",
   "firmware/src/config/http-url.ts": "a text that reader.ts has read, up to 200 characters",
+  "firmware/src/machines/sleep-request.ts": "12 characters of an answer",
   "firmware/src/config/network-reader.ts": "as those of config.ts",
   "firmware/src/config/time.ts": "as those of config.ts",
   "firmware/src/admin/token.ts": "up to 64 characters",

@@ -94,6 +94,7 @@ export function start(
   const parts = { platform, proxy, store, configStore, report };
   const name = new BoardName(parts, build);
   const time = new BoardTime(parts);
+  proxy.shared.timeOfDay = time;
   const running = new RunningConfig(
     { ...parts, listeners, builtIn: builtIn.document, name, time },
     startConfig,

@@ -16,6 +16,10 @@ export class BoardTime {
     return this.#client?.status ?? null;
   }
 
+  get startedMs(): number | undefined {
+    return this.#client?.startedMs;
+  }
+
   /** How many seconds the board's time zone has been ahead of UTC since its start; none while the time is not known. */
   get offsets(): readonly Offset[] {
     return this.#client?.offsets ?? [];

@@ -16,7 +16,7 @@ export type WakeReason = "request" | "operator" | "schedule" | "load";
 
 /**
  * Why a machine changed its state. `start`: nothing is known about it yet; `check`: a health check passed; `idle`: it was not
- * used; `unreachable`: all its backends are down; `not-ready`: none of its backends was ready in time; `removed`: the
+ * used; `sleep-failed`: its sleep request was not accepted; `unreachable`: all its backends are down; `not-ready`: none of its backends was ready in time; `removed`: the
  * configuration has it no longer.
  */
 export type MachineReason =
@@ -24,6 +24,7 @@ export type MachineReason =
   | "start"
   | "check"
   | "idle"
+  | "sleep-failed"
   | "unreachable"
   | "not-ready"
   | "removed";
@@ -61,6 +62,10 @@ export class Machine {
   stayAwakeUntilMs = 0;
   /** When a backend of it was in use last. */
   lastUsedMs = 0;
+  /** The sum of its backends' sessions when its use was looked at last. */
+  sessionsSeen = 0;
+  /** One of its `awakeTimes` has begun, and not ended. */
+  isAwakeTime = false;
   /** Clients that are held until it is awake. */
   held = 0;
   /** Until then the machine, which was asked to sleep, goes down: it may still answer, and what wakes it may be lost. */

@@ -107,6 +107,11 @@ export class HealthChecks {
     this.reportChange(backend, backend.health.unresolved(this.now()));
   }
 
+  /** The only slot of the backend is taken by the current check. */
+  occupies(backend: Backend): boolean {
+    return this.#occupied === backend;
+  }
+
   /** A machine has changed its state: when its backends are checked depends on that. */
   machineChanged(machine: Machine): void {
     // One that is going to sleep may still have answered.

@@ -148,6 +148,15 @@ export type Event =
       /** The session whose client wakes it. */
       id?: number;
     }
+  /** A machine was asked to sleep: the status of its answer, or why there is none. */
+  | {
+      level: "I" | "W";
+      on: "machine";
+      what: "sleep-request";
+      name: string;
+      result: string;
+      ms: number;
+    }
   /** The power button was pressed. */
   | { level: "I"; on: "machine"; what: "pressed"; name: string; gpio: number }
   /** A magic packet could not be sent, or the power button not be pressed; logged once each time that it is woken. */

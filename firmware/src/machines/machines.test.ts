@@ -70,7 +70,9 @@ function world(given: Partial<MachineSettings> = {}, { reset = "software", pinEr
     const pool = new Pool(backends, { clock, random: () => 0.5 }, before, names.map(settings));
     const machines = new Machines(
       {
-        ...{ platform, pool, buttons, holdMs: HOLD_MS },
+        ...{ platform, pool, buttons, scratch: new Uint8Array(64) },
+        config: { holdMs: HOLD_MS, wakeAtPercent: 80, time: { server: "", zone: "UTC0" } },
+        ...{ startedMs: () => undefined, resolver: () => undefined as never },
         report: event => lines.push(formatLine(clock.now(), event)),
         checks: { machineChanged() {} } as unknown as HealthChecks,
         idle: new IdleConnections(clock, () => {}),
@@ -309,7 +311,7 @@ test("the time asleep is counted, the time of waking and failing is not", async 
   machines.checkFailed(a, "L4TOUT");
   machines.ready(a);
   expect([a.asleepMs(clock.now()), a.lastBootMs]).toEqual([5_000, 3_000]);
-  machines.asleep(a, "idle");
+  a.change("asleep", "idle", clock.now());
   await clock.run({ ms: 2_000 });
   expect(a.asleepMs(clock.now())).toBe(7_000);
   machines.wake(a, "operator");

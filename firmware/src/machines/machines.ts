@@ -2,12 +2,15 @@ import type { Backend } from "../backend/backend.ts";
 import type { CheckCode } from "../backend/health.ts";
 import type { Machine, MachineKeeper, MachineReason, WakeReason } from "../backend/machine.ts";
 import type { HealthChecks } from "../checks/health-checks.ts";
+import type { Config } from "../config/settings.ts";
+import type { Resolver } from "../dns/resolver.ts";
 import type { Report } from "../log/event.ts";
 import type { Platform } from "../platform.ts";
 import type { Group } from "../pool/group.ts";
 import type { IdleConnections } from "../pool/idle-connections.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { PowerButtons } from "./power-buttons.ts";
+import { Sleeping, type SleepOutcome } from "./sleeping.ts";
 import { mayWake, type WakeClient } from "./wake-rules.ts";
 import { Waking } from "./waking.ts";
 
@@ -28,8 +31,11 @@ export interface MachinesParts {
   readonly checks: HealthChecks;
   readonly idle: IdleConnections;
   readonly buttons: PowerButtons;
-  /** How long a machine may take until a backend is ready, in ms. */
-  readonly holdMs: number;
+  readonly config: Pick<Config, "holdMs" | "wakeAtPercent" | "time">;
+  readonly scratch: Uint8Array;
+  /** The time at which the board's clock was 0, in ms since 1970; `undefined`: not known. */
+  startedMs(): number | undefined;
+  resolver(): Resolver;
 }
 
 /**
@@ -40,13 +46,22 @@ export class Machines implements MachineKeeper {
   readonly list: readonly Machine[];
   #parts: MachinesParts;
   #waking: Waking;
+  #sleeping: Sleeping;
 
   constructor(parts: MachinesParts, machines: readonly Machine[]) {
-    const { platform, report, holdMs } = parts;
+    const { platform, report, config } = parts;
+    const { holdMs, wakeAtPercent } = config;
     this.#parts = parts;
     this.list = machines;
     const failed = (machine: Machine) => this.change(machine, "failed", "not-ready");
     this.#waking = new Waking({ platform, report, machines, holdMs, failed });
+    this.#sleeping = new Sleeping({
+      ...{ platform, report, machines, wakeAtPercent, zone: config.time.zone },
+      ...{ pool: parts.pool, checks: parts.checks, scratch: parts.scratch },
+      ...{ startedMs: () => parts.startedMs(), resolver: () => parts.resolver() },
+      change: (machine, state, why) => this.change(machine, state, why),
+      wake: (machine, why) => this.wake(machine, why),
+    });
     for (const machine of machines) {
       machine.keeper = this;
       const { wakeBy } = machine.settings;
@@ -57,16 +72,18 @@ export class Machines implements MachineKeeper {
   /** The network is up. */
   resume(): void {
     this.#waking.resume();
+    this.#sleeping.resume();
   }
 
   /** The network is down. */
   pause(): void {
     this.#waking.pause();
+    this.#sleeping.pause();
   }
 
   /** Another configuration is in force, which keeps the machines that it has, too. */
   stop(): void {
-    this.#waking.pause();
+    this.pause();
     for (const machine of this.list) {
       if (machine.keeper !== this) continue;
       if (machine.state === "waking") this.change(machine, "asleep", "removed");
@@ -121,16 +138,15 @@ export class Machines implements MachineKeeper {
     if (untilMs !== undefined) this.wake(machine, "operator");
   }
 
-  /** The machine has gone to sleep, or may do so: its backends get no more sessions, and no checks. */
-  asleep(machine: Machine, why: MachineReason): void {
-    this.change(machine, "asleep", why);
+  /** The operator wants the machine to sleep now. */
+  sleep(machine: Machine): SleepOutcome {
+    return this.#sleeping.sleep(machine);
   }
 
   ready(machine: Machine): void {
     const isWaking = machine.state === "waking";
     const nowMs = this.now();
     if (isWaking && machine.failedChecks > 0) machine.lastBootMs = nowMs - machine.sinceMs;
-    machine.startedByMs = nowMs + this.#parts.holdMs;
     this.change(machine, "awake", isWaking ? machine.why : "check");
   }
 
@@ -146,26 +162,6 @@ export class Machines implements MachineKeeper {
     }
   }
 
-  /**
-   * A client could connect to no backend of `group`, and has `tried` these, as a mask. A machine of them that this client may wake, and
-   * of which no other backend is up, was switched off or sleeps by itself: it is asleep. Returns the backends on such machines. If that
-   * was wrong, their first check tells it. A machine with a button stays awake until checks have failed: a press would switch it off.
-   */
-  lost(group: Group, tried: number, client: WakeClient): number {
-    const { pool } = this.#parts;
-    let lost = 0;
-    for (const backend of group.backends) {
-      const { machine, index } = backend;
-      if (machine?.state !== "awake" || machine.keeper !== this) continue;
-      if ((tried & (1 << index)) === 0 || machine.settings.wakeBy !== "packet") continue;
-      const isUp = (one: Backend) => one !== backend && one.machine === machine && one.health.up;
-      if (pool.backends.some(isUp) || !isAllowed(machine, client)) continue;
-      this.change(machine, "asleep", "unreachable");
-      lost |= 1 << index;
-    }
-    return lost;
-  }
-
   changed(machine: Machine): void {
     const { pool, checks, idle } = this.#parts;
     const nowMs = this.now();
@@ -178,6 +174,7 @@ export class Machines implements MachineKeeper {
     }
     checks.machineChanged(machine);
     this.#waking.schedule();
+    this.#sleeping.schedule();
     pool.queue.wake();
   }
 
@@ -186,11 +183,11 @@ export class Machines implements MachineKeeper {
    * ago: a second press would switch it off again.
    */
   private press(machine: Machine): void {
-    const { platform, report, buttons, holdMs } = this.#parts;
+    const { platform, report, buttons, config } = this.#parts;
     const { name, why, settings } = machine;
     const { wakeBy } = settings;
     const nowMs = this.now();
-    if (wakeBy === "packet" || nowMs < machine.pressedAtMs + holdMs) return;
+    if (wakeBy === "packet" || nowMs < machine.pressedAtMs + config.holdMs) return;
     const mayBoot = nowMs < POWER_RETURN_MS && POWER_FAILURES.includes(platform.vitals.resetReason);
     if (mayBoot && why !== "operator") return;
     const { gpio, pressMs } = wakeBy;
@@ -223,6 +220,7 @@ export class Machines implements MachineKeeper {
     const { name } = machine;
     const level = isTrouble ? "W" : "I";
     this.#parts.report({ level, on: "machine", what: state, name, why, ms, id });
+    if (state === "awake") machine.startedByMs = nowMs + this.#parts.config.holdMs;
     machine.change(state, why, nowMs);
   }
 }

@@ -1,5 +1,6 @@
 import type { MockSocket } from "net-mock-socket";
 import { ScriptedMachine } from "../../../backends/src/machine.ts";
+import { SleepServer, type SleepServerOptions } from "../../../backends/src/sleep-server.ts";
 import { machineHost } from "../../../backends/src/testing.ts";
 import {
   type BackendSettings,
@@ -38,6 +39,23 @@ export function sleepingServer(
   const machine = new ScriptedMachine({ name, mac, host, clock: lab.clock, ...options });
   machine.services.push({ start: async () => backend.start(), stop: () => backend.stop() });
   return { machine, mac, backend, http };
+}
+
+/** The port of `sleepServer`. */
+export const SLEEP_PORT = 8000;
+
+/** A server on the machine that puts it to sleep when it is asked to. */
+export function sleepServer(
+  lab: EmulatedLab,
+  { machine }: SleepingServer,
+  options: Partial<SleepServerOptions> = {},
+): SleepServer {
+  const network = lab.network.host(machine.name);
+  const { clock } = lab;
+  const sleep = () => machine.sleep();
+  const server = new SleepServer({ network, clock, port: SLEEP_PORT, sleep, ...options });
+  machine.services.push(server);
+  return server;
 }
 
 /** A datagram that a computer of the network received. */

@@ -9,6 +9,9 @@ const FIRST_PAUSES_MS: readonly number[] = Object.freeze([500, 500, 1_000, 2_000
 /** The pause between the further ones, which go on until a backend is ready. */
 const PAUSE_MS = 10_000;
 
+/** The longest pause while the machine is going to sleep: what it receives meanwhile may be lost. */
+const UNSETTLED_PAUSE_MS = 2_000;
+
 /** The machines, and the parts that wake them. */
 export interface WakingParts {
   readonly platform: Pick<Platform, "UDP" | "clock" | "link">;
@@ -94,7 +97,9 @@ export class Waking {
     const { platform, report } = this.#parts;
     const { mac, secureOn, broadcast } = machine.settings;
     const isFirst = machine.packets === 0;
-    machine.packetDueMs = nowMs + (FIRST_PAUSES_MS[machine.packets] ?? PAUSE_MS);
+    let pauseMs = FIRST_PAUSES_MS[machine.packets] ?? PAUSE_MS;
+    if (nowMs < machine.settledAtMs) pauseMs = Math.min(pauseMs, UNSETTLED_PAUSE_MS);
+    machine.packetDueMs = nowMs + pauseMs;
     machine.packets++;
     try {
       this.#socket ??= new platform.UDP!({ onReadable: drain });

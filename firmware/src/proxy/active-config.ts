@@ -166,12 +166,15 @@ function backendNames(
 /** Another function of its own. */
 function machinesOf(
   shared: SharedState,
-  { config: { holdMs }, pool, checks, context: { idle } }: ActiveConfig,
+  { config, pool, checks, context: { idle } }: ActiveConfig,
   machines: readonly Machine[],
 ): Machines {
-  const { platform, report } = shared;
+  const { platform, report, scratch } = shared;
   const buttons = powerButtonsOf(shared);
-  return new Machines({ platform, report, pool, checks, idle, buttons, holdMs }, machines);
+  const startedMs = () => shared.timeOfDay?.startedMs;
+  const resolver = () => resolverOf(shared);
+  const parts = { platform, report, scratch, pool, checks, idle, buttons, config };
+  return new Machines({ ...parts, startedMs, resolver }, machines);
 }
 
 /** The keywords of one side. */

@@ -14,6 +14,8 @@ export type SharedState = Readonly<ReturnType<typeof sharedState>> & {
   resolver?: Resolver;
   /** See `powerButtonsOf`. */
   powerButtons?: PowerButtons;
+  /** The time at which the clock was 0, in ms since 1970; `undefined`: not known. The app sets it. */
+  timeOfDay?: { readonly startedMs: number | undefined };
 };
 
 /** The board's resolver of host names, made for the first that needs it. */

@@ -96,6 +96,11 @@ export class TimeClient {
     this.release();
   }
 
+  /** The time at which the clock was 0, in ms since 1970; `undefined`: not known. */
+  get startedMs(): number | undefined {
+    return this.#startedMs;
+  }
+
   get status(): TimeStatus | null {
     const { server, zone: text } = this.#settings;
     if (server === "" || this.#parts.platform.UDP === undefined) return null;
