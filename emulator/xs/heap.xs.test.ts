@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Network, seeded } from "net-mock-socket";
 import { expect, test } from "vitest";
-import { BACKENDS_MAX, ROUTES_MAX } from "../../firmware/src/config/settings.ts";
+import { BACKENDS_MAX, MACHINES_MAX, ROUTES_MAX } from "../../firmware/src/config/settings.ts";
 import { Board } from "../src/board.ts";
 import { esp32 } from "../src/boards/esp32.ts";
 import type { BoardKind } from "../src/boards/kind.ts";
@@ -74,25 +74,38 @@ test("a board with less memory ends with one line, as the chip does", async () =
 test.each([
   ["/", 15_000],
   ["/metrics", 20_000],
-  ["/api/status", 9_000],
-])("%s of 32 backends is sent in pieces: %i bytes take no more than 6 KB", async (path, bytes) => {
-  const clock = new VirtualClock();
-  const random = seeded(1);
-  const network = new Network({ clock, random });
-  const wire = network.host("board", profileOf(KIND));
-  const board = new Board({ kind: KIND, clock, wire, random });
-  const document = { backends: LARGE.backends, health: { check: "none" } };
-  board.boot(xsFirmware({ document }).boot);
-  await clock.run({ ms: KIND.joinMs + 100 });
-  const { freeBytes } = board.heap;
-  const socket = network.host("operator").connect({ host: "board", port: 8404 });
-  let received = 0;
-  socket.on("data", (piece: Buffer) => {
-    received += piece.length;
-  });
-  socket.write(`GET ${path} HTTP/1.1\r\nHost: board\r\n\r\n`);
-  await clock.run({ until: () => socket.closed, ms: 60_000 });
-  expect(received).toBeGreaterThan(bytes);
-  expect(freeBytes - board.heap.freeBytes).toBeLessThan(6_144); // XS keeps what it took
-  board.unplug();
-});
+  ["/api/status", 11_000],
+  ["/api/machines", 1_500],
+])(
+  "%s of 32 backends and 8 machines is sent in pieces: %i bytes take no more than 7 KB",
+  async (path, bytes) => {
+    const clock = new VirtualClock();
+    const random = seeded(1);
+    const network = new Network({ clock, random });
+    const wire = network.host("board", profileOf(KIND));
+    const board = new Board({ kind: KIND, clock, wire, random });
+    const machines = Array.from({ length: MACHINES_MAX }, (_, i) => ({
+      name: `machine-${i}`,
+      mac: `24:0a:c4:00:00:0${i}`,
+    }));
+    const backends = LARGE.backends.map((backend, i) =>
+      i < MACHINES_MAX
+        ? { ...backend, machine: machines[i].name, health: { check: "tcp" } }
+        : backend,
+    );
+    const document = { backends, machines, health: { check: "none" } };
+    board.boot(xsFirmware({ document }).boot);
+    await clock.run({ ms: KIND.joinMs + 100 });
+    const { freeBytes } = board.heap;
+    const socket = network.host("operator").connect({ host: "board", port: 8404 });
+    let received = 0;
+    socket.on("data", (piece: Buffer) => {
+      received += piece.length;
+    });
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: board\r\n\r\n`);
+    await clock.run({ until: () => socket.closed, ms: 60_000 });
+    expect(received).toBeGreaterThan(bytes);
+    expect(freeBytes - board.heap.freeBytes).toBeLessThan(7_168); // XS keeps what it took
+    board.unplug();
+  },
+);
