@@ -254,6 +254,42 @@ scenario(
 );
 
 scenario(
+  "two machines fall asleep at dusk, one after the other, and the next morning's client wakes one",
+  { needs: ["machines"] },
+  async lab => {
+    const idleMs = 60_000;
+    const sleeps = { idleMs };
+    const first = lab.machine("first", { bootMs: 10_000 }, sleeps);
+    const second = lab.machine("second", { bootMs: 10_000 }, sleeps);
+    lab.backend("one", {}, { machine: "first" });
+    lab.backend("two", {}, { machine: "second" });
+    await lab.proxy({
+      routes: [
+        { path: "/one", backends: ["one"] },
+        { path: "/two", backends: ["two"] },
+      ],
+    });
+
+    expect((await lab.get("/one")).by).toBe("one");
+    expect((await lab.get("/two")).by).toBe("two");
+    for (let count = 0; count < 4; count++) {
+      await pause(lab, 30_000);
+      expect((await lab.get("/two")).status).toBe(200);
+    }
+    const asleep = lab.logged({ on: "machine", what: "asleep" });
+    expect(asleep.map(({ values }) => values.name)).toEqual(["first"]);
+    await lab.until({ on: "machine", what: "asleep", name: "first" });
+    await lab.until({ on: "machine", what: "asleep", name: "second" });
+
+    first.sleep();
+    second.sleep();
+    await pause(lab, 300_000);
+    expect((await lab.get("/two")).by).toBe("two");
+    expect([first.boots, second.boots]).toEqual([1, 2]);
+  },
+);
+
+scenario(
   "power returns after a cut: the machine that boots by itself is found, and no client is lost",
   { needs: ["machines", "reset"] },
   async lab => {
