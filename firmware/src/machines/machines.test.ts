@@ -16,7 +16,10 @@ const HOLD_MS = 240_000;
 const CLIENT = { protocol: "raw", address: "10.0.0.9", id: 7 } as const;
 
 /** Machines with a backend each, whose checks the test makes up, on a board with pins. */
-function world(given: Partial<MachineSettings> = {}, { reset = "software", pinError = "" } = {}) {
+function world(
+  given: Partial<MachineSettings> = {},
+  { reset = "software", pinError = "", startedMs = undefined as number | undefined } = {},
+) {
   const clock = new VirtualClock();
   const levels: string[] = [];
   const lines: string[] = [];
@@ -72,9 +75,9 @@ function world(given: Partial<MachineSettings> = {}, { reset = "software", pinEr
       {
         ...{ platform, pool, buttons, scratch: new Uint8Array(64) },
         config: { holdMs: HOLD_MS, wakeAtPercent: 80, time: { server: "", zone: "UTC0" } },
-        ...{ startedMs: () => undefined, resolver: () => undefined as never },
+        ...{ startedMs: () => startedMs, resolver: () => undefined as never },
         report: event => lines.push(formatLine(clock.now(), event)),
-        checks: { machineChanged() {} } as unknown as HealthChecks,
+        checks: { machineChanged() {}, occupies: () => false } as unknown as HealthChecks,
         idle: new IdleConnections(clock, () => {}),
       },
       pool.machines!,
@@ -300,6 +303,27 @@ describe("the next configuration", () => {
     const { machines } = made(["a", "b"], pool).pool;
     expect(machines!.map(({ state }) => state)).toEqual(["awake", "asleep"]);
   });
+});
+
+test("one whose backends are all in maintenance is not put to sleep, as long as that lasts", async () => {
+  const { clock, machines, pool, a } = world({ idleMs: MINUTE });
+  machines.resume();
+  machines.wake(a, "operator");
+  machines.ready(a);
+  pool.backends[0].setState("maint");
+  await clock.run({ ms: 60 * MINUTE });
+  expect(a.state).toBe("awake");
+  pool.backends[0].setState("ready");
+  await clock.run({ ms: 2_000 });
+  expect([a.state, a.why]).toEqual(["asleep", "idle"]);
+});
+
+test("one whose backends are all in maintenance is not woken by the time of day", async () => {
+  const { clock, machines, pool } = world({ awakeTimes: ["00:01-12:00"] }, { startedMs: 0 });
+  pool.backends[0].setState("maint");
+  machines.resume();
+  await clock.run({ ms: 2 * MINUTE });
+  expect(pool.machines!.map(({ state }) => state)).toEqual(["asleep", "waking"]);
 });
 
 test("the time asleep is counted, the time of waking and failing is not", async () => {

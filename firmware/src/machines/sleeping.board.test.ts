@@ -151,6 +151,23 @@ describe("a sleep request", () => {
     await lab.clock.run({ ms: IDLE_MS - 10 * SECOND });
     expect([asked.status, hook.requests.length, http.requests.length]).toEqual([200, 0, 2]);
   });
+
+  test("waits until that of another machine has ended, for each takes a socket", async () => {
+    const lab = new SleepingLab();
+    const servers = [lab.add("a"), lab.add("b")];
+    let requests = 0;
+    const silent = lab.backend("silent", socket => {
+      socket.on("data", () => requests++);
+    });
+    const sleep = { url: `http://${silent.host.address}:8080/suspend` };
+    await lab.begin({ sleep, idleMs: MINUTE, asleepCheckMs: SECOND });
+    for (const { machine } of servers) machine.wake();
+    await lab.clock.run({ until: () => requests > 0, ms: 2 * MINUTE });
+    await lab.clock.run({ ms: 4 * SECOND });
+    expect(requests).toBe(1);
+    await lab.clock.run({ ms: 4 * SECOND });
+    expect(requests).toBe(2);
+  });
 });
 
 describe("times of day", () => {

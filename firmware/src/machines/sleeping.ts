@@ -106,7 +106,10 @@ export class Sleeping {
     const nowMs = platform.clock.now();
     for (const machine of machines) if (this.isUsed(machine)) machine.lastUsedMs = nowMs;
     this.followTime(nowMs);
-    for (const machine of machines) if (this.maySleep(machine, nowMs)) this.begin(machine, "idle");
+    for (const machine of machines) {
+      // One request at a time: each takes a socket.
+      if (this.#requests.size === 0 && this.maySleep(machine, nowMs)) this.begin(machine, "idle");
+    }
     for (const group of pool.groups) this.wakeByLoad(group, nowMs);
   }
 
@@ -139,7 +142,15 @@ export class Sleeping {
     if (state !== "awake" || idleMs === undefined) return false;
     if (machine.isAwakeTime && awakeTimes.length > 0) return false;
     if (nowMs < lastUsedMs + idleMs || nowMs < stayAwakeUntilMs) return false;
+    if (this.isInMaintenance(machine)) return false;
     return !this.#parts.pool.groups.some(group => this.isNeededFor(machine, group, nowMs));
+  }
+
+  /** All its backends are in maintenance: someone may work on it, so that only the operator wakes it or lets it sleep. */
+  private isInMaintenance(machine: Machine): boolean {
+    return this.#parts.pool.backends.every(({ machine: own, state }) => {
+      return own !== machine || state === "maint";
+    });
   }
 
   /** Without the machine the others of the group would have so much load that it would soon be woken again. */
@@ -176,7 +187,8 @@ export class Sleeping {
     for (const machine of machines) {
       const wasAwakeTime = machine.isAwakeTime;
       machine.isAwakeTime = isAwakeTime(machine.settings.awakeTimes, moment);
-      if (machine.isAwakeTime && !wasAwakeTime) wake(machine, "schedule");
+      const begins = machine.isAwakeTime && !wasAwakeTime;
+      if (begins && !this.isInMaintenance(machine)) wake(machine, "schedule");
     }
   }
 
