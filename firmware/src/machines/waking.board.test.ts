@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { put, TOKEN } from "../../../hil/kit/admin-port.ts";
 import { named } from "../../../hil/kit/http-backend.ts";
 import { SleepingLab } from "./testing.ts";
 
@@ -225,4 +226,58 @@ test("a machine that was woken by hand serves the first request at once", async 
   const asked = lab.get();
   await lab.clock.run({ ms: 100 });
   expect(asked.status).toBe(200);
+});
+
+test("a machine with a host name is found when the name is resolved, which it can be only after the wake", async () => {
+  const lab = new SleepingLab();
+  const { machine, backend } = lab.add("nas", { bootMs: 20 * SECOND });
+  const backends = [{ name: "nas", address: "nas.home", port: 8080, machine: "nas" }];
+  lab.dns.set("other.home", [backend.host.address]);
+  await lab.begin({}, { backends });
+  await lab.clock.run({ ms: 10 * MINUTE });
+  expect([machine.receivedAsleep, lab.states]).toEqual([0, []]);
+  const asked = lab.get();
+  await lab.clock.run({ ms: 20 * SECOND });
+  expect(asked.status).toBe(0);
+  lab.dns.set("nas.home", [backend.host.address]); // as a server of DHCP does, when the machine has its address
+  await lab.clock.run({ ms: 4 * SECOND });
+  expect([asked.status, lab.states]).toEqual([200, ["waking request", "awake request"]]);
+});
+
+test("while eight machines wake, another backend that fails is found as soon as ever", async () => {
+  const lab = new SleepingLab();
+  for (const name of "abcdefgh") lab.add(name, { bootMs: 120 * SECOND });
+  const other = lab.backend("other", named("other").serve);
+  const routes = [..."abcdefgh"].map(name => ({ path: `/${name}`, backends: [name] }));
+  await lab.begin(
+    {},
+    {
+      routes: [{ backends: ["other"] }, ...routes],
+      heldMax: 16,
+      health: { check: "tcp", fall: 1 },
+    },
+  );
+  for (const name of "abcde") lab.get(`/${name}`);
+  await lab.clock.run({ ms: 10 * SECOND });
+  expect(lab.states.length).toBe(5);
+  other.stop();
+  await lab.clock.run({ ms: 12 * SECOND });
+  expect(lab.events("backend", "down").map(({ values }) => values.name)).toEqual(["other"]);
+});
+
+test("the operator wakes a machine whose backends are in maint, and it gets no client", async () => {
+  const lab = new SleepingLab();
+  const { machine } = lab.add("nas", {}, { state: "maint" });
+  await lab.begin();
+  const asked = lab.get();
+  await lab.clock.run({ ms: 10 * SECOND });
+  expect([asked.status, machine.state, lab.states]).toEqual([503, "asleep", []]);
+  lab.app!.runtime.token.set(TOKEN);
+  const answer = await put(lab, "/api/machines/nas", { action: "wake" });
+  expect(answer.status).toBe(200);
+  await lab.clock.run({ ms: 10 * SECOND });
+  expect(lab.states).toEqual(["waking operator", "awake operator"]);
+  const late = lab.get();
+  await lab.clock.run({ ms: SECOND });
+  expect(late.status).toBe(503);
 });
