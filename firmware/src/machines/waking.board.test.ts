@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { put, TOKEN } from "../../../hil/kit/admin-port.ts";
+import { get, put, TOKEN } from "../../../hil/kit/admin-port.ts";
 import { named } from "../../../hil/kit/http-backend.ts";
 import { SleepingLab } from "./testing.ts";
 
@@ -280,4 +280,36 @@ test("the operator wakes a machine whose backends are in maint, and it gets no c
   const late = lab.get();
   await lab.clock.run({ ms: SECOND });
   expect(late.status).toBe(503);
+});
+
+describe("another configuration while a machine wakes", () => {
+  async function changed(settings: (document: object) => object) {
+    const { lab, machine } = await labOf({ bootMs: MINUTE });
+    lab.app!.runtime.token.set(TOKEN);
+    const asked = lab.get();
+    await lab.clock.run({ ms: 20 * SECOND });
+    const { body } = await get(lab, "/api/config", { token: TOKEN });
+    const answer = await put(lab, "/api/config", settings(JSON.parse(body)));
+    expect(answer.status).toBe(200);
+    return { lab, machine, asked };
+  }
+
+  test("goes on with it, and the client that is held is served", async () => {
+    const { lab, machine, asked } = await changed(document => ({ ...document, retries: 1 }));
+    await lab.clock.run({ ms: 45 * SECOND });
+    expect([asked.status, machine.boots, lab.states]).toEqual([
+      200,
+      1,
+      ["waking request", "awake request"],
+    ]);
+  });
+
+  test("without it ends the wake, and the client that is held gets 503 at once", async () => {
+    const { lab, asked } = await changed(document => ({
+      ...document,
+      ...{ machines: [], backends: [{ name: "nas", address: "10.0.0.77", port: 8080 }] },
+    }));
+    await lab.clock.run({ ms: SECOND });
+    expect([asked.status, lab.states.at(-1)]).toEqual([503, "asleep removed"]);
+  });
 });
