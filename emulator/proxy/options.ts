@@ -63,7 +63,7 @@ const OPTIONS = {
     read: wholeNumber(BOOT_MIN_S, BOOT_MAX_S),
     bare: "10",
     repeatable: true,
-    help: "a demo server on a machine that sleeps: the first request wakes it, and it boots for SECONDS (10 without a number)",
+    help: "a demo server on a machine that sleeps: a request wakes it, it boots for SECONDS (10 without a number), and sleeps again 30 seconds after the last one",
   },
   config: { value: "FILE", help: "the configuration, instead of firmware/gateway.json" },
   check: { help: "only checks the configuration: prints a summary, or everything that is wrong" },
