@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Writable } from "node:stream";
 import { execa } from "execa";
 import { helpOf, readCommandLine, UsageError } from "../../firmware/tools/command-line.ts";
-import { requireSdk } from "../../firmware/tools/moddable.ts";
+import { requireSdk, settingNames } from "../../firmware/tools/moddable.ts";
 import { personAsk } from "../../firmware/tools/secrets.ts";
 import { loadScenarios } from "../kit/scenario.ts";
 import {
@@ -228,13 +228,14 @@ function setUps(
   }));
 }
 
-function firmwareOf({ image }: CommandOptions) {
+function firmwareOf({ image, board }: CommandOptions) {
   if (image === undefined) {
     const ask = personAsk();
-    return new SourceFirmware([], async () => {
+    const credentials = async () => {
       requireFlashing(); // checked before the password is asked for
-      return wifiCredentials(process.env, ask);
-    });
+      return settingNames(board).includes("ssid") ? wifiCredentials(process.env, ask) : undefined;
+    };
+    return new SourceFirmware([], credentials, board);
   }
   try {
     return new ImageFirmware(image);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { buildId } from "../../firmware/tools/build-id.ts";
+import { DEFAULT_BOARD } from "../../firmware/tools/moddable.ts";
 import type { Credentials } from "./credentials.ts";
 import { EMULATED_PATH, EmulatedBinding } from "./emulated-port.ts";
 import { ImageFirmware, mustFlash, SourceFirmware } from "./flash.ts";
@@ -42,7 +43,10 @@ describe("whether a board is flashed", () => {
 
 describe("by the SDK", () => {
   /** Flashes; returns what the SDK's tools were given. The port must be free for them. */
-  async function deployed(credentials: Credentials | undefined, fails = false) {
+  async function deployed(
+    credentials: Credentials | undefined,
+    { fails = false, board = DEFAULT_BOARD } = {},
+  ) {
     const link = new SerialLink({
       binding: new EmulatedBinding(new LoaderBoard()),
       path: EMULATED_PATH,
@@ -51,11 +55,11 @@ describe("by the SDK", () => {
     });
     await link.connect();
     const given: unknown[] = [];
-    const deploy = async (port: string, settings: readonly string[]) => {
-      given.push(link.open, port, ...settings);
+    const deploy = async (port: string, settings: readonly string[], board?: string) => {
+      given.push(link.open, port, board, ...settings);
       if (fails) throw new Error("mcconfig ended with 2");
     };
-    const firmware = new SourceFirmware(["port=81"], async () => credentials, deploy);
+    const firmware = new SourceFirmware(["port=81"], async () => credentials, board, deploy);
     const bench = { link, path: "/dev/ttyUSB0", progress() {} };
     const error = await firmware.flash(bench).catch((thrown: Error) => thrown.message);
     const open = link.open;
@@ -66,12 +70,22 @@ describe("by the SDK", () => {
   test("its tools get the port and the credentials, and the rig has the port afterwards", async () => {
     const { given, open, firmware } = await deployed({ ssid: "home", password: "a=b c" });
     const settings = ["port=81", "ssid=home", "password=a=b c"];
-    expect(given).toEqual([false, "/dev/ttyUSB0", ...settings]);
+    expect(given).toEqual([false, "/dev/ttyUSB0", "esp32", ...settings]);
     expect([open, firmware.isBuild(buildId(["port=81"]))]).toEqual([true, true]);
   });
 
   test("without credentials the tools get none, and the board keeps its own", async () => {
-    expect((await deployed(undefined)).given).toEqual([false, "/dev/ttyUSB0", "port=81"]);
+    expect((await deployed(undefined)).given).toEqual([
+      ...[false, "/dev/ttyUSB0", "esp32", "port=81"],
+    ]);
+  });
+
+  test("a board with Ethernet gets its own firmware, whose build differs", async () => {
+    const { given, firmware } = await deployed(undefined, { board: "wt32-eth01" });
+    expect(given).toEqual([false, "/dev/ttyUSB0", "wt32-eth01", "port=81"]);
+    const builds = [buildId(["port=81"], "wt32-eth01"), buildId(["port=81"], "esp32")];
+    expect(builds.map(build => firmware.isBuild(build))).toEqual([true, false]);
+    expect(firmware.name).toBe(`build ${builds[0]} for wt32-eth01`);
   });
 
   test("several boards are flashed one after the other, and the credentials are asked for once", async () => {
@@ -87,7 +101,7 @@ describe("by the SDK", () => {
       did.push(`${port} ends`);
       if (port === "a") throw new Error("mcconfig ended with 2");
     };
-    const firmware = new SourceFirmware([], ask, deploy);
+    const firmware = new SourceFirmware([], ask, undefined, deploy);
     const boards = ["a", "b"].map(path => firmware.flash({ link, path, progress() {} }));
     const ended = await Promise.allSettled(boards);
     expect(ended.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
@@ -95,7 +109,7 @@ describe("by the SDK", () => {
   });
 
   test("a failure of the tools is reported, and the rig has the port afterwards", async () => {
-    const { error, open } = await deployed(undefined, true);
+    const { error, open } = await deployed(undefined, { fails: true });
     expect([error, open]).toEqual(["mcconfig ended with 2", true]);
   });
 });

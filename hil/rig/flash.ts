@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { buildId } from "../../firmware/tools/build-id.ts";
-import { deployFirmware } from "../../firmware/tools/moddable.ts";
+import { DEFAULT_BOARD, deployFirmware } from "../../firmware/tools/moddable.ts";
 import type { Credentials } from "./credentials.ts";
 import { type ChipIdentity, writeImage } from "./loader.ts";
 import type { SerialLink } from "./serial-link.ts";
@@ -50,6 +50,7 @@ export class SourceFirmware implements Flashable {
   readonly name: string;
   #build: string;
   #settings: readonly string[];
+  #board: typeof DEFAULT_BOARD;
   #credentials: () => Promise<Credentials | undefined>;
   #deploy: typeof deployFirmware;
   /** The answer about the credentials, and the flashing in progress: all builds use one folder. */
@@ -58,18 +59,20 @@ export class SourceFirmware implements Flashable {
 
   /**
    * `credentials` is called once, and only if a board is really flashed. If it gives none, the board keeps its
-   * own.
+   * own. The firmware is that of the `board`.
    */
   constructor(
     settings: readonly string[],
     credentials: () => Promise<Credentials | undefined>,
+    board = DEFAULT_BOARD,
     deploy = deployFirmware,
   ) {
     this.#settings = settings;
+    this.#board = board;
     this.#credentials = credentials;
     this.#deploy = deploy;
-    this.#build = buildId(settings);
-    this.name = `build ${this.#build}`;
+    this.#build = buildId(settings, board);
+    this.name = `build ${this.#build}${board === DEFAULT_BOARD ? "" : ` for ${board}`}`;
   }
 
   isBuild(reported: string): boolean {
@@ -93,7 +96,7 @@ export class SourceFirmware implements Flashable {
         : [`ssid=${credentials.ssid}`, `password=${credentials.password}`];
     await link.close();
     try {
-      await this.#deploy(path, [...this.#settings, ...wifi]);
+      await this.#deploy(path, [...this.#settings, ...wifi], this.#board);
     } finally {
       await link.connect();
     }

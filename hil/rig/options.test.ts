@@ -14,6 +14,7 @@ const TOKEN = ["--token", "open-sesame"];
 test("the default is the board that is plugged in, one round, flashed if its build differs", () => {
   expect(read()).toEqual({
     ...{ list: false, flash: "changed", image: undefined, ports: [], emulated: false },
+    board: "esp32",
     ...{ address: undefined, token: process.env.HOT_POTATO_TOKEN, wanted: [], repeat: 1 },
     ...{ soakMs: undefined, patienceMs: 60_000, report: "hil-report", verbose: false },
     inject: undefined,
@@ -30,6 +31,9 @@ test("options are read with their units; repeated ones keep their order", () => 
     ...{ ports: ["/dev/ttyUSB1", "/dev/ttyUSB0"], flash: "never", repeat: 3 },
     ...{ wanted: ["wifi", "keyword"], soakMs: undefined, patienceMs: 90_000 },
     ...{ report: "out", image: "hot.bin", verbose: true, list: false },
+  });
+  expect(read("--board", "wt32-eth01", "--port", "COM3")).toMatchObject({
+    ...{ board: "wt32-eth01", ports: ["COM3"], emulated: false },
   });
   expect(read("--soak", "10m").soakMs).toBe(600_000);
   expect(read("--soak", "8h").soakMs).toBe(8 * 3_600_000);
@@ -54,7 +58,9 @@ describe("a wrong option is named, with its value and what is allowed", () => {
     [["--port"], "--port: needs a value: --port PATH"],
     [["--port="], "--port: needs a value: --port PATH"],
     [["--list=yes"], '--list: takes no value, and "yes" was given'],
-    [["--board", "esp32"], '--board "esp32": wanted emulated; a real board is named by --port'],
+    [["--board", "esp8266"], '--board "esp8266": wanted emulated, esp32 or wt32-eth01'],
+    [["--board", "wt32-eth01", "--image", "x"], "--board and --image: only one of them"],
+    [["--board", "esp32", "--address", "10.0.0.1"], "--board and --address: only one of them"],
     [["--port", "COM3", ...EMULATED], "--port and --board: only one of them can be given"],
     [[...EMULATED, "--address", "10.0.0.1", ...TOKEN], "--board and --address: only one of them"],
     [["--flash", "maybe"], '--flash "maybe": wanted always, changed or never'],

@@ -9,6 +9,11 @@ import {
   UsageError,
   wholeNumber,
 } from "../../firmware/tools/command-line.ts";
+import {
+  DEFAULT_BOARD,
+  FIRMWARE_BOARDS,
+  type FirmwareBoard,
+} from "../../firmware/tools/moddable.ts";
 import type { Scenario } from "../kit/scenario.ts";
 import { EMULATED_PATH } from "./emulated-port.ts";
 import { FLASH_POLICIES, type FlashPolicy } from "./flash.ts";
@@ -31,6 +36,8 @@ export interface CommandOptions {
   /** Serial ports; empty: the ones that are found. */
   readonly ports: readonly string[];
   readonly emulated: boolean;
+  /** The board on the serial line: which firmware is built for it. */
+  readonly board: FirmwareBoard;
   /** A board without a serial line. */
   readonly address: { readonly host: string; readonly port: number } | undefined;
   readonly token: string | undefined;
@@ -45,18 +52,13 @@ export interface CommandOptions {
   readonly inject: string | undefined;
 }
 
-/** Options that choose the board. */
-const BOARD_OPTIONS = {
-  port: {
-    value: "PATH",
-    repeatable: true,
-    help: "this serial port; several ones for several boards at once",
-  },
-  board: {
-    value: EMULATED_PATH,
-    read: readBoard,
-    help: "a board without hardware, by the same code",
-  },
+/** Values of `--board`: the emulated board, or the kind of those on serial lines. */
+const BOARDS = [EMULATED_PATH, ...FIRMWARE_BOARDS] as const;
+
+const PORT = {
+  value: "PATH",
+  repeatable: true,
+  help: "this serial port; several ones for several boards at once",
 } as const;
 
 /** `npm run hil`: plays the scenarios. */
@@ -71,7 +73,13 @@ board and computer; diff compares two recorded runs.`,
     list: {
       help: "lists the boards, those that multicast DNS finds in the network too, and the scenarios",
     },
-    ...BOARD_OPTIONS,
+    port: PORT,
+    board: {
+      value: BOARDS.join("|"),
+      read: oneOf(BOARDS),
+      default: DEFAULT_BOARD,
+      help: "emulated: a board without hardware, by the same code; else which firmware the boards on serial lines are flashed with: wt32-eth01 has Ethernet",
+    },
     address: {
       value: "IP[:PORT]",
       read: readBoardAddress,
@@ -149,7 +157,14 @@ export const DOCTOR = {
   name: "hil",
   usage: ["doctor [--port PATH | --board emulated]"],
   about: "Checks everything between board and computer, step by step.",
-  options: { ...BOARD_OPTIONS, port: { ...BOARD_OPTIONS.port, help: "the board's serial port" } },
+  options: {
+    port: { ...PORT, help: "the board's serial port" },
+    board: {
+      value: EMULATED_PATH,
+      read: readEmulated,
+      help: "a board without hardware, by the same code",
+    },
+  },
 } as const satisfies Command;
 
 /** The options of `doctor`. */
@@ -169,8 +184,12 @@ export function readOptions({
 }: CommandLine<typeof PLAY.options, never>): CommandOptions {
   const { list, flash, image, port, address, scenario, repeat, soak, patience } = values;
   const { report, verbose, inject } = values;
-  const emulated = values.board !== undefined;
-  onlyOneOf(given, "port", "board", "address");
+  const emulated = values.board === EMULATED_PATH;
+  const board = values.board === EMULATED_PATH ? DEFAULT_BOARD : values.board;
+  if (emulated) onlyOneOf(given, "port", "board");
+  onlyOneOf(given, "port", "address");
+  onlyOneOf(given, "board", "address");
+  onlyOneOf(given, "board", "image");
   onlyOneOf(given, "repeat", "soak");
   for (const name of ["flash", "image"] as const) {
     if (!given.has(name) || (!emulated && address === undefined)) continue;
@@ -191,7 +210,8 @@ export function readOptions({
     );
   }
   return {
-    ...{ list, flash, image, ports: port, emulated, address, token, wanted: scenario, repeat },
+    ...{ list, flash, image, ports: port, emulated, board, address, token },
+    ...{ wanted: scenario, repeat },
     ...{ soakMs: soak, patienceMs: patience, report, verbose, inject },
   };
 }
@@ -206,7 +226,7 @@ function tokenOfEnvironment(): string | undefined {
   }
 }
 
-function readBoard(text: string): string {
+function readEmulated(text: string): string {
   if (text === EMULATED_PATH) return text;
   throw new UsageError(`wanted ${EMULATED_PATH}; a real board is named by --port or --address`);
 }
