@@ -63,6 +63,11 @@ const LIST: readonly Command[] = deepFreeze<Command[]>([
     run: (runtime, [name]) => changeMachine(runtime, name, { action: "wake" }),
   },
   {
+    usage: "sleep NAME",
+    help: "asks a machine that is not in use to sleep",
+    run: (runtime, [name]) => changeMachine(runtime, name, { action: "sleep" }),
+  },
+  {
     usage: "stay-awake NAME MINUTES",
     help: "wakes it, and keeps it awake for this time; 0: no longer",
     run: (runtime, [name, minutes]) =>

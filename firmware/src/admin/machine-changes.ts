@@ -1,10 +1,11 @@
 import type { Machine } from "../backend/machine.ts";
 import { brief, DocumentReader, suggestion } from "../config/reader.ts";
+import type { SleepOutcome } from "../machines/sleeping.ts";
 import type { ReverseProxy } from "../proxy/reverse-proxy.ts";
 import { type Outcome, refusal } from "./outcome.ts";
 import type { RuntimeApi } from "./runtime-api.ts";
 
-const ACTIONS = Object.freeze(["wake", "stay-awake"] as const);
+const ACTIONS = Object.freeze(["wake", "sleep", "stay-awake"] as const);
 
 /** Longest time that an operator keeps a machine awake: a week. */
 export const STAY_AWAKE_MINUTES_MAX = 10_080;
@@ -26,7 +27,7 @@ export function noMachine({ pool }: ReverseProxy, name: string): string {
   return `no machine ${brief(name)}; ${suggestion(name, known, `there are ${known.join(", ")}`)}`;
 }
 
-/** Wakes a machine, or keeps it awake for a time; `wish` is checked as a whole. */
+/** Wakes a machine, keeps it awake for a time, or asks it to sleep; `wish` is checked as a whole. */
 export function changeMachine({ proxy, parts }: RuntimeApi, name: string, wish: object): Outcome {
   const machine = machineOf(proxy, name);
   const { machines } = proxy;
@@ -47,6 +48,7 @@ export function changeMachine({ proxy, parts }: RuntimeApi, name: string, wish: 
   }
   if (check.complaints.length > 0) return check;
   if (action === undefined) return { done: "nothing to change" };
+  if (action === "sleep") return sleepOutcome(machine, machines.sleep(machine));
   const nowMs = parts.platform.clock.now();
   const before = machine.state;
   if (minutes === undefined) machines.wake(machine, "operator");
@@ -55,4 +57,17 @@ export function changeMachine({ proxy, parts }: RuntimeApi, name: string, wish: 
   if (minutes === undefined) return { done: `${name}: ${state}` };
   if (minutes === 0) return { done: `${name}: may sleep again` };
   return { done: `${name}: stays awake for ${minutes} min, ${state}` };
+}
+
+function sleepOutcome({ name, state }: Machine, outcome: SleepOutcome): Outcome {
+  switch (outcome) {
+    case "sleeping":
+      return { done: `${name}: asked to sleep` };
+    case "not-awake":
+      return refusal(`${name}: is ${state}; only a machine that is awake can be asked to sleep`);
+    case "busy":
+      return refusal(`${name}: has sessions or clients that wait; drain its backends first`);
+    case "no-request":
+      return refusal(`${name}: has no "sleep" in the configuration, so the board cannot ask it to`);
+  }
 }

@@ -30,6 +30,8 @@ export function machineStatus(machine: Machine, backends: readonly Backend[], no
     lastBootMs: lastBootMs === undefined ? null : Math.round(lastBootMs),
     /** How long it has been asleep since the board's start. */
     asleepMs: Math.round(machine.asleepMs(nowMs)),
+    /** The board can ask it to sleep. */
+    canSleep: settings.sleep !== undefined,
     /** For how long the operator still wants it awake; 0 if not. */
     stayAwakeMs: Math.max(0, Math.round(machine.stayAwakeUntilMs - nowMs)),
     wakes: machine.wakes,

@@ -3,7 +3,7 @@ import { mendedBoard } from "../../../emulator/proxy/firmware-board.ts";
 import { GET_ONCE, json, statusOf } from "../../../hil/kit/admin-lab.ts";
 import { get, put, send, TOKEN } from "../../../hil/kit/admin-port.ts";
 import { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
-import { SleepingLab } from "../machines/testing.ts";
+import { SLEEP_PORT, SleepingLab, sleepServer } from "../machines/testing.ts";
 import type { MachineStatus } from "./machine-status.ts";
 
 // An operator sees the machines that may sleep, and wakes them.
@@ -47,6 +47,7 @@ test("the state of each machine: what it is, why, for how long, and what its las
     sinceMs: expect.any(Number),
     lastBootMs: null,
     asleepMs: expect.any(Number),
+    canSleep: false,
     stayAwakeMs: 0,
     wakes: 0,
     failedWakes: 0,
@@ -109,8 +110,37 @@ test("one that is to stay awake is woken for it", async () => {
   expect(pc.machine.state).toBe("awake");
 });
 
+test("an operator lets a machine sleep that is awake and not in use, where the configuration says how", async () => {
+  const { lab, nas } = await board();
+  sleepServer(lab, nas);
+  const sleep = async () => json(await put(lab, "/api/machines/nas", { action: "sleep" }));
+  expect((await sleep()).error).toBe(
+    "nas: is asleep; only a machine that is awake can be asked to sleep",
+  );
+  await put(lab, "/api/machines/nas", { action: "wake" });
+  await lab.clock.run({ ms: 10_000 });
+  expect((await sleep()).error).toMatch(/^nas: has no "sleep" in the configuration/);
+
+  const document = json(await get(lab, "/api/config"));
+  const url = `http://${nas.backend.host.address}:${SLEEP_PORT}/suspend`;
+  const [first, ...others] = document.machines;
+  const machinesWithSleep = [{ ...first, sleep: { url } }, ...others];
+  await put(lab, "/api/config", { ...document, machines: machinesWithSleep });
+  expect(await machines(lab)).toMatchObject([
+    { state: "awake", canSleep: true },
+    { canSleep: false },
+  ]);
+  expect(await sleep()).toEqual({ done: "nas: asked to sleep" });
+  await lab.clock.run({ ms: 5_000 });
+  expect(nas.machine.state).toBe("asleep");
+  expect(await machines(lab)).toMatchObject([{ state: "asleep", why: "operator" }, {}]);
+});
+
 test.each([
-  [{ action: "wak" }, 'action: is "wak"; wanted "wake", "stay-awake"; did you mean "wake"?'],
+  [
+    { action: "wak" },
+    'action: is "wak"; wanted "wake", "sleep", "stay-awake"; did you mean "wake"?',
+  ],
   [{ action: "wake", minutes: 5 }, 'minutes: goes with the action "stay-awake" only'],
   [{ minutes: 5 }, 'minutes: goes with the action "stay-awake" only'],
   [{ action: "stay-awake" }, "minutes: is missing; wanted 0 to 10080"],

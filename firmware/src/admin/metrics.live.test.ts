@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { get } from "../../../hil/kit/admin-port.ts";
 import { EmulatedLab } from "../../../hil/kit/emulated-lab.ts";
 import { named } from "../../../hil/kit/http-backend.ts";
+import { SleepingLab } from "../machines/testing.ts";
 
 const { failed } = await execa("promtool", ["--version"], { reject: false });
 const absence = failed
@@ -21,6 +22,17 @@ async function complaints(text: string): Promise<string> {
 }
 
 describe.skipIf(absence)(`Prometheus${absence}`, () => {
+  test("accepts the metrics of machines that sleep, and its linter has no complaint", async () => {
+    const lab = new SleepingLab();
+    for (const name of ["nas", "pc"]) lab.add(name);
+    await lab.begin();
+    lab.get();
+    await lab.clock.run({ ms: 20_000 });
+    const { body } = await get(lab, "/metrics");
+    expect(body).toMatch(/^hot_potato_machine_last_boot_seconds\{machine="nas"\} [1-9]/m);
+    expect(await complaints(body)).toBe("");
+  });
+
   test("accepts the metrics of a board that has served, and its linter has no complaint", async () => {
     const lab = new EmulatedLab();
     for (const name of "ab") lab.backend(name, named(name).serve);

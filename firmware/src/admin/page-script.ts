@@ -85,9 +85,10 @@ function machineCard(name) {
     return button;
   };
   const wake = act("wake", () => ({ action: "wake" }));
+  const sleep = act("sleep", () => ({ action: "sleep" }));
   const stay = act("", () => ({ action: "stay-awake", minutes: Number(stay.dataset.minutes) }));
   $("machines").lastChild.append(box);
-  return { box, state, text, wake, stay };
+  return { box, state, text, wake, sleep, stay };
 }
 function showMachines(machines) {
   $("machines").hidden = machines.length === 0;
@@ -95,7 +96,7 @@ function showMachines(machines) {
   for (const machine of machines) {
     const { name, state: actual, backends } = machine;
     if (!machineCards.has(name)) machineCards.set(name, machineCard(name));
-    const { box, state, text, wake, stay } = machineCards.get(name);
+    const { box, state, text, wake, sleep, stay } = machineCards.get(name);
     const kind = { awake: "up", waking: "warn", asleep: "line", failed: "bad" }[actual];
     box.style.borderLeftColor = "var(--" + kind + ")";
     state.className = kind;
@@ -105,6 +106,8 @@ function showMachines(machines) {
       "asleep for " + span(machine.asleepMs) + " in all", machine.failedWakes && machine.failedWakes + " of " + machine.wakes + " wakes failed",
       machine.stayAwakeMs && "stays awake for " + span(machine.stayAwakeMs)].filter(Boolean).join("; ");
     wake.disabled = actual === "awake" || actual === "waking";
+    sleep.hidden = !machine.canSleep;
+    sleep.disabled = actual !== "awake";
     stay.dataset.minutes = machine.stayAwakeMs ? 0 : STAY_AWAKE_MINUTES;
     stay.textContent = machine.stayAwakeMs ? "may sleep" : "stay awake for " + STAY_AWAKE_MINUTES / 60 + " h";
   }
