@@ -160,7 +160,8 @@ describe.concurrent("npm run hil", () => {
     const bad = run.results.filter(({ verdict }) => verdict !== "passed" && verdict !== "skipped");
     expect(bad).toEqual([]);
     for (const { verdict, why, incidents } of run.results) {
-      if (verdict === "skipped") expect(why).toMatch(/ has no (dhcp|dns|machines|simulated network)/);
+      if (verdict === "skipped")
+        expect(why).toMatch(/ has no (dhcp|dns|machines|simulated network)/);
       expect(incidents).toEqual([]);
     }
     expect(run.measurements.map(({ name }) => name).sort()).toEqual(
