@@ -9,6 +9,7 @@ const KINDS = { waking: "warn", awake: "good", failed: "bad" };
 /** What the operator may have of the board, by the text of its button. */
 const CHANGES = {
   wake: { action: "wake" },
+  sleep: { action: "sleep" },
   "stay awake 2 h": { action: "stay-awake", minutes: 120 },
 };
 
