@@ -82,6 +82,11 @@ export class Machine {
   failedChecks = 0;
   /** When its power button was pressed last. */
   pressedAtMs = Number.NEGATIVE_INFINITY;
+  /**
+   * The counters of backends of former configurations that still have sessions on it; absent if there are none. Their `sessions` goes
+   * down to 0.
+   */
+  declare former: readonly { readonly sessions: number }[] | undefined;
   /** Absent when no configuration in force has it. */
   declare keeper: MachineKeeper | undefined;
   #changes: Changes;

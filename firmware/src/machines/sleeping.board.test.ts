@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { NtpServer } from "../../../emulator/src/ntp-server.ts";
+import { get, put, TOKEN } from "../../../hil/kit/admin-port.ts";
 import { SLEEP_PORT, SleepingLab, sleepServer } from "./testing.ts";
 
 const SECOND = 1_000;
@@ -77,6 +78,28 @@ describe("a machine that is not used", () => {
     });
     const socket = lab.connect();
     socket.write("GET / HTTP/1.1\r\n");
+    await lab.clock.run({ ms: 25 * MINUTE });
+    expect(machine.state).toBe("awake");
+    socket.destroy();
+    await lab.clock.run({ ms: IDLE_MS + 5 * SECOND });
+    expect(machine.state).toBe("asleep");
+  });
+
+  test("does not sleep under a connection to a backend that a new configuration has renamed", async () => {
+    const { lab, machine } = await labOf({
+      settings: { listeners: [{ port: 80, mode: "tcp" }], tunnelTimeoutMs: 120 * MINUTE },
+    });
+    lab.app!.runtime.token.set(TOKEN);
+    const socket = lab.connect();
+    socket.write("GET / HTTP/1.1\r\n");
+    await lab.clock.run({ ms: SECOND });
+    for (const name of ["renamed", "again"]) {
+      const document = JSON.parse((await get(lab, "/api/config", { token: TOKEN })).body);
+      document.backends[0].name = name;
+      const answer = await put(lab, "/api/config", document);
+      expect(answer.status).toBe(200);
+      await lab.clock.run({ ms: MINUTE });
+    }
     await lab.clock.run({ ms: 25 * MINUTE });
     expect(machine.state).toBe("awake");
     socket.destroy();

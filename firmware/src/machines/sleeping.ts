@@ -117,6 +117,7 @@ export class Sleeping {
   private sessionsOf(machine: Machine): number {
     const { pool, checks } = this.#parts;
     let count = machine.held;
+    for (const { sessions } of machine.former ?? []) count += sessions;
     for (const backend of pool.backends) {
       if (backend.machine !== machine) continue;
       count += backend.counters.sessions;

@@ -71,8 +71,20 @@ export class Pool {
         backend.machine = machine;
         if (backend.isAsleep) backend.health.forget(nowMs);
       }
+      if (before !== undefined) this.remember(machine, before);
       return machine;
     });
+  }
+
+  /** Sessions go on with a backend that is renamed or removed: its machine is in use until they have ended. */
+  private remember(machine: Machine, before: Pool): void {
+    const known = [...(machine.former ?? [])];
+    for (const { machine: own, counters } of before.backends) {
+      if (own === machine && !this.backends.some(one => one.counters === counters))
+        known.push(counters);
+    }
+    const former = known.filter(({ sessions }) => sessions > 0);
+    machine.former = former.length > 0 ? former : undefined;
   }
 
   /** Adds a group of the backends of these names, or of all, with a strategy of its own. */
