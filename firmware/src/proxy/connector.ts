@@ -152,7 +152,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
       isFirst ||
       (this.attempts < this.limits.attemptsMax && this.context.clock.now() < this.lastMs);
     if (mayTry) this.connectTo(nextBackend(this.owner.session, this.group, this), false, failure);
-    else this.fail(failure);
+    else if (!this.holdForLost(failure)) this.fail(failure);
   }
 
   /**
@@ -165,7 +165,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     failure: ConnectFailure = "no-backend",
   ): void {
     if (choice === undefined) {
-      if (!this.hold(reuse, failure)) this.fail(failure);
+      if (!this.hold(reuse, failure) && !this.holdForLost(failure)) this.fail(failure);
       return;
     }
     if (choice === "full") {
@@ -443,6 +443,20 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
       this.giveUp(reasonOf(sleeper, context.clock.now()), sleeper);
     }
     return true;
+  }
+
+  /**
+   * No connection could be made, and no backend is left: holds the client, once, if a machine that took no connection was awake
+   * for the board alone, and the client may wake it.
+   */
+  private holdForLost(failure: ConnectFailure): boolean {
+    const { machines } = this.context;
+    if (machines === undefined || this.heldUntilMs !== undefined) return false;
+    if (failure !== "refused" && failure !== "connect-timeout") return false;
+    const lost = machines.lost(this.group, this.tried, this.owner.wakeClient);
+    if (lost === 0) return false;
+    this.tried &= ~lost;
+    return this.hold(false, failure);
   }
 
   /** Joins the queue, or keeps its place there, for a time of its own. */
