@@ -163,17 +163,17 @@ export class Machines implements MachineKeeper {
   }
 
   /**
-   * A client could connect to no backend of `group`, and has `tried` these, as a mask. A machine of them that this client may wake, and
-   * of which no other backend is up, was switched off or sleeps by itself: it is asleep. Returns the backends on such machines. If that
+   * A client could connect to no backend of `group`, and these took no connection, as a mask. A machine of them that this client may wake,
+   * and of which no other backend is up, was switched off or sleeps by itself: it is asleep. Returns the backends on such machines. If that
    * was wrong, their first check tells it. A machine with a button stays awake until checks have failed: a press would switch it off.
    */
-  lost(group: Group, tried: number, client: WakeClient): number {
+  lost(group: Group, unconnected: number, client: WakeClient): number {
     const { pool } = this.#parts;
     let lost = 0;
     for (const backend of group.backends) {
       const { machine, index } = backend;
       if (machine?.state !== "awake" || machine.keeper !== this) continue;
-      if ((tried & (1 << index)) === 0 || machine.settings.wakeBy !== "packet") continue;
+      if ((unconnected & (1 << index)) === 0 || machine.settings.wakeBy !== "packet") continue;
       const isUp = (one: Backend) => one !== backend && one.machine === machine && one.health.up;
       if (pool.backends.some(isUp) || !isAllowed(machine, client)) continue;
       this.change(machine, "asleep", "unreachable");

@@ -124,6 +124,8 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
   declare queueEntry: QueueEntry | undefined;
   /** When it was held last, until then; absent if it never was. */
   declare private heldUntilMs: number | undefined;
+  /** Backends that took no connection, as a mask; absent where there is none, or no machine. */
+  declare private unconnected: number | undefined;
 
   /** `sticky`: the backend that the client had before. */
   constructor(owner: ConnectorOwner, group: Group, limits: ConnectLimits, sticky?: Backend) {
@@ -310,6 +312,9 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
   private missed(failure: "refused" | "connect-timeout", why: ConnectError): void {
     const backend = this.backend!;
     if (backend.host !== undefined && this.opensNext(this.walk!)) return;
+    if (this.context.machines !== undefined) {
+      this.unconnected = (this.unconnected ?? 0) | (1 << backend.index);
+    }
     this.context.report({
       level: "W",
       on: "backend",
@@ -453,7 +458,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     const { machines } = this.context;
     if (machines === undefined || this.heldUntilMs !== undefined) return false;
     if (failure !== "refused" && failure !== "connect-timeout") return false;
-    const lost = machines.lost(this.group, this.tried, this.owner.wakeClient);
+    const lost = machines.lost(this.group, this.unconnected ?? 0, this.owner.wakeClient);
     if (lost === 0) return false;
     this.tried &= ~lost;
     return this.hold(false, failure);
