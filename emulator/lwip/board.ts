@@ -21,6 +21,9 @@ function firmwareSources(): string[] {
     .map(name => path.join(FIRMWARE, name));
 }
 
+/** Multicast groups, as on the chip. */
+const GROUPS = "-DLWIP_IGMP=1";
+
 /** Files of `board`: beside board.c, one network. */
 const NETWORKS = { wire: ["wire.c"], tap: ["tap.c", "tap-device.c"] } as const;
 
@@ -44,7 +47,7 @@ function board({ network, ...kind }: Kind, bits?: Bits): Program {
     ],
     headers,
     world: network === "wire",
-    options: network === "tap" ? WITH_TASKS : [],
+    options: network === "tap" ? [...WITH_TASKS, GROUPS] : [],
     flags: [...flags, `-I${BOARD}`],
     objects: [object],
     libraries,

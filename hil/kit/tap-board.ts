@@ -33,18 +33,22 @@ export class TapBoard {
   #alarms = 0;
   #blocks = 0;
 
-  /** Boots it with this configuration document; it serves when the promise resolves. */
+  /**
+   * Boots it with this configuration document; it serves when the promise resolves. `multicast`: it has a name by multicast DNS, and never
+   * comes to `rest`.
+   */
   static async start(
     engine: Engine,
     namespace: NetworkNamespace,
     document: object,
+    multicast = false,
   ): Promise<TapBoard> {
-    const board = new TapBoard(engine, namespace);
+    const board = new TapBoard(engine, namespace, multicast);
     await board.#boot(document);
     return board;
   }
 
-  private constructor(engine: Engine, namespace: NetworkNamespace) {
+  private constructor(engine: Engine, namespace: NetworkNamespace, multicast: boolean) {
     const clock = new RealClock();
     this.journal = new Journal(clock);
     this.#network = new TapNetwork(engine, namespace);
@@ -58,6 +62,7 @@ export class TapBoard {
       clock,
       wire: new Network({ clock }).host("board"), // nothing is plugged into this network
       address: BOARD_ADDRESS,
+      multicast,
       random: seeded(1),
       onException: exception => die(exception),
       onLine: line => {

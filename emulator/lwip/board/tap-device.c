@@ -94,7 +94,7 @@ static err_t setUpInterface(struct netif* netif)
 	memcpy(netif->hwaddr, MAC, ETH_HWADDR_LEN);
 	netif->output = etharp_output;
 	netif->linkoutput = sendFrame;
-	netif->flags |= NETIF_FLAG_LINK_UP | NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
+	netif->flags |= NETIF_FLAG_LINK_UP | NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP;
 	return ERR_OK;
 }
 
