@@ -1,5 +1,4 @@
 import {
-  type Creation,
   connectionHeapBytes,
   type Line,
   type Settings,
@@ -7,7 +6,7 @@ import {
   XS_SDK,
 } from "../src/boards/chip-memory.ts";
 import { segmentsQueuedMax } from "../src/boards/esp32.ts";
-import type { LinkKind } from "../src/boards/kind.ts";
+import type { Creation, LinkKind } from "../src/boards/kind.ts";
 import {
   BLOCK_BYTES,
   CONNECTION_BYTES,

@@ -294,6 +294,7 @@ export class Board {
       },
       link: this.#link(),
       connectionsMax: this.kind.connectionsMax,
+      creation: this.kind.creation,
       closesListeners: family.code.closesListeners,
       multicast: this.#multicast,
       vitals: this.#vitals(),

@@ -10,6 +10,7 @@ import type {
   NativeSearchConstructor,
   SocketFailure,
 } from "../../firmware/src/platform.ts";
+import type { Creation } from "./boards/kind.ts";
 import type { ResetReason } from "./reset.ts";
 
 /** The interfaces that a firmware finds on its board. */
@@ -34,6 +35,8 @@ export interface BoardPlatform {
   /** UDP sockets can join multicast groups. */
   readonly multicast: boolean;
   readonly vitals: Vitals;
+  /** The memory that the firmware's manifest reserves for an engine of the program's own. */
+  readonly creation?: Creation | undefined;
   /** Takes memory until the reset; false when there is not so much (malloc returns NULL). */
   takeHeap(bytes: number): boolean;
   random(): number;

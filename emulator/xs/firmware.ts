@@ -91,7 +91,7 @@ export function xsProgram(
       };
       const surroundings = { now: board.clock.now, answer: answerRequest };
       const kind = sockets !== undefined || hasOwnSockets(board) ? "own" : "sdk";
-      machine = machineWith(name, surroundings, heap, sockets?.engine, kind);
+      machine = machineWith(name, surroundings, heap, sockets?.engine, kind, board.creation);
       platform = sockets?.boot(machine, board) ?? board;
       const { link, connectionsMax, closesListeners, multicast } = platform;
       onAbort(platform, machine);

@@ -3,6 +3,7 @@ import { Network, seeded } from "net-mock-socket";
 import { expect, test } from "vitest";
 import { BACKENDS_MAX, MACHINES_MAX, ROUTES_MAX } from "../../firmware/src/config/settings.ts";
 import { Board } from "../src/board.ts";
+import { SLOT_BYTES } from "../src/boards/chip-memory.ts";
 import { esp32 } from "../src/boards/esp32.ts";
 import type { BoardKind } from "../src/boards/kind.ts";
 import { profileOf } from "../src/boards/profile.ts";
@@ -55,6 +56,15 @@ test("the firmware boots within the heap that the manifest reserves, and takes n
   expect(lines.join()).toContain("mdns: claimed");
   const bytes = KIND.heapBytes - UDP_SOCKET_BYTES;
   expect({ freeBytes, ready }).toEqual({ freeBytes: bytes, ready: true });
+});
+
+test("the engine has the heap that the manifest of its board reserves", async () => {
+  const { creation } = JSON.parse(read("manifest-ethernet.json"));
+  const larger = { ...KIND, creation: esp32({ manifest: JSON.stringify({ creation }) }).creation! };
+  const [few, many] = [await booted(LARGE), await booted(LARGE, larger)];
+  const reservedBytes = SLOT_BYTES * (larger.creation.slots - KIND.creation!.slots);
+  // a larger heap is collected less often, so it holds more that is garbage
+  expect(many.freeBytes - few.freeBytes).toBeGreaterThan(reservedBytes / 2);
 });
 
 test("what it takes beyond that reduces the heap for connections, until the reset", async () => {

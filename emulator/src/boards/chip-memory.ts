@@ -3,20 +3,10 @@
  * for connections.
  */
 
-import type { LinkKind } from "./kind.ts";
+import type { Creation, LinkKind } from "./kind.ts";
 
 /** ESP-IDF's settings by their names without `CONFIG_`. */
 export type Settings = Readonly<Record<string, number>>;
-
-/** The memory that a manifest reserves for XS (`creation`). */
-export interface Creation {
-  readonly slots: number;
-  readonly chunkBytes: number;
-  /** The steps in which it grows, at the cost of the heap for connections. */
-  readonly slotsStep: number;
-  readonly chunkBytesStep: number;
-  readonly stackSlots: number;
-}
 
 interface ManifestCreation {
   readonly heap?: { readonly initial?: number; readonly incremental?: number };

@@ -47,9 +47,9 @@ export interface FirmwareSettings {
 
 /** A DOIT DevKit V1 (ESP32-WROOM-32), or with `ethernet` a WT32-ETH01, that runs a firmware with these settings. */
 export function esp32(settings: FirmwareSettings = {}): BoardKind {
-  const { sdkconfig = "", manifest = "{}", sockets = "sdk", link = "wifi" } = settings;
+  const { sdkconfig = "", manifest, sockets = "sdk", link = "wifi" } = settings;
   const set = settingsOf(sdkconfig);
-  const { creation, ...defined } = JSON.parse(manifest);
+  const { creation, ...defined } = JSON.parse(manifest ?? "{}");
   const eventQueueLength = queueLength(defined);
   const watchdog = set.ESP_TASK_WDT_EN && set.ESP_TASK_WDT_INIT && set.ESP_TASK_WDT_PANIC;
   const timerMs = set.LWIP_TCP_TMR_INTERVAL;
@@ -75,6 +75,7 @@ export function esp32(settings: FirmwareSettings = {}): BoardKind {
     bootMs: 400, // about, with a silent bootloader and a program of 1.5 MB; to be measured
     taskWatchdogMs: watchdog ? set.ESP_TASK_WDT_TIMEOUT_S * 1000 : undefined,
     heapBytes: connectionHeapBytes(fixedLines(set, creationOf(creation), eventQueueLength, link)),
+    creation: manifest === undefined ? undefined : creationOf(creation),
     sockets,
     pipes: false,
     socketsMended: false,

@@ -2,6 +2,16 @@ export type SocketKind = "sdk" | "own";
 
 export type LinkKind = "wifi" | "ethernet";
 
+/** The memory that a manifest reserves for XS (`creation`). */
+export interface Creation {
+  readonly slots: number;
+  readonly chunkBytes: number;
+  /** The steps in which it grows, at the cost of the heap for connections. */
+  readonly slotsStep: number;
+  readonly chunkBytesStep: number;
+  readonly stackSlots: number;
+}
+
 /** The numbers that make one board different from another. */
 export interface BoardKind {
   readonly name: string;
@@ -39,6 +49,8 @@ export interface BoardKind {
   readonly taskWatchdogMs?: number | undefined;
   /** Free heap once the program runs and the link is up (`chip-memory.ts`); connections take of it. */
   readonly heapBytes: number;
+  /** The memory that the firmware's manifest reserves for XS; without a manifest `undefined`. */
+  readonly creation?: Creation | undefined;
   /** The C code below `TCP` and `Listener`: the SDK's, or the firmware's own (firmware/native). */
   readonly sockets: SocketKind;
   /**
