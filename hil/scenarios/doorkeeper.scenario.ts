@@ -326,3 +326,65 @@ scenario(
     expect([nas.presses, nas.wrongPresses, nas.magicPackets]).toEqual([1, 0, 0]);
   },
 );
+
+scenario(
+  "held clients on a full board: streams go on, newcomers get their 503, and the held ones are served when the machine is awake",
+  { needs: ["machines"] },
+  async lab => {
+    lab.machine("nas", { bootMs: 60_000 });
+    const web = lab.backend("web", {}, { machine: "nas" });
+    lab.backend("lamp");
+    await lab.proxy({
+      routes: [{ path: "/film", backends: ["web"] }, { backends: ["lamp"] }],
+      heldMax: 4,
+    });
+
+    const held = lab.clients(4).map((client, index) => client.get(`/film/${index}`));
+    await pause(lab, 1_000);
+    const streams = lab.clients(lab.board.sessionsMax - held.length);
+    for (const stream of streams) await talk(stream, "hello", "hello");
+    const refused = lab.clients(lab.board.queueMax + 2).map(client => client.get("/lamp"));
+    const statuses = (await Promise.all(refused)).map(({ status }) => status);
+    for (const stream of streams) expect(await talk(stream, "still here", "here")).toMatch(/here$/);
+    const served = (await Promise.all(held)).map(({ status }) => status);
+
+    expect(new Set(statuses)).toEqual(new Set([503]));
+    expect(served).toEqual([200, 200, 200, 200]);
+    expect(web.asked).toHaveLength(4);
+  },
+);
+
+scenario(
+  "memory runs short while clients are held: the youngest of them get their 503, the oldest is served",
+  { needs: ["machines"] },
+  async lab => {
+    lab.machine("nas", { bootMs: 90_000 });
+    const web = lab.backend("web", {}, { machine: "nas" });
+    lab.backend("lamp", { bodyBytes: 1_000_000 });
+    const [first, second, third] = lab.clients(3);
+    await lab.proxy({
+      routes: [{ path: "/film", backends: ["web"] }, { backends: ["lamp"] }],
+      heldMax: 3,
+    });
+
+    const held = [];
+    for (const client of [first, second, third]) {
+      held.push(client.get("/film", { method: "POST", body: "x".repeat(2_000) }));
+      await pause(lab, 500);
+    }
+    const slow = lab.clients(9); // they do not read: the buffers of their sessions are full
+    for (const client of slow) {
+      client.send("GET /lamp HTTP/1.1\r\nHost: board\r\n\r\n");
+      client.pause();
+    }
+    await lab.until({ on: "proxy", what: "memory-low" });
+    const young = await held[2];
+    for (const client of slow) client.reset();
+    const old = await held[0];
+
+    expect(young.status).toBe(503);
+    expect(young.headers["retry-after"]).toMatch(/^[1-9]\d*$/);
+    expect(old.status).toBe(200);
+    expect(web.asked.length).toBeLessThan(3);
+  },
+);

@@ -55,6 +55,7 @@ export type Event =
   | { level: "W"; on: "admin"; what: "token-rolled-back"; why: string }
   | { level: "E"; on: "net"; what: "no-ssid"; error: string }
   | { level: "E"; on: "listener"; what: "open-failed"; port: number; error: string }
+  | { level: "I"; on: "listener"; what: "opened"; port: number }
   | { level: "E"; on: "config"; what: "refused"; error: string }
   /** Which configuration runs; logged once per start. */
   | { level: "I"; on: "config"; what: "in-force"; source: string; rolledBack?: string }

@@ -1,18 +1,21 @@
 import { expect, test } from "vitest";
+import { VirtualClock } from "../../../emulator/src/clock.ts";
 import type { Event } from "../log/event.ts";
 import type { ListenerConstructor, Platform, TCPSocket } from "../platform.ts";
 import { LISTENING_SOCKETS_MAX } from "./connection-budget.ts";
 import { Listeners } from "./listeners.ts";
 
-/** Listeners on a machine that opens every port but 666, and what is open there. */
+/** Listeners on a machine that opens every port but those of `refused`, at first 666, and what is open there. */
 function listenersOn(machine: { closesListeners?: boolean } = {}) {
+  const refused = new Set([666]);
+  const clock = new VirtualClock();
   const open = new Map<number, (connections: number) => void>();
   const events: Event[] = [];
   const accepted: number[] = [];
   class Listener {
     readonly port: number;
     constructor({ port, onReadable }: ConstructorParameters<ListenerConstructor>[0]) {
-      if (port === 666) throw new Error("no memory");
+      if (refused.has(port)) throw new Error("no memory");
       this.port = port;
       open.set(port, onReadable);
     }
@@ -24,13 +27,13 @@ function listenersOn(machine: { closesListeners?: boolean } = {}) {
     }
   }
   const link = { address: "10.0.0.1" };
-  const platform = { Listener, link, ...machine } as unknown as Platform;
+  const platform = { Listener, link, clock, ...machine } as unknown as Platform;
   const listeners = new Listeners(
     platform,
     event => events.push(event),
     port => accepted.push(port),
   );
-  return { listeners, open, events, accepted };
+  return { listeners, open, events, accepted, refused, clock };
 }
 
 test("each connection is taken with its port", () => {
@@ -54,6 +57,40 @@ test("a port that cannot be opened at the start is reported, and the others are 
   expect(events).toEqual([
     expect.objectContaining({ on: "listener", what: "open-failed", port: 666, level: "E" }),
   ]);
+});
+
+test("a port that cannot be opened is tried again until it can, and logged once", async () => {
+  const { listeners, open, events, refused, clock } = listenersOn();
+  listeners.start([666, 80]);
+  await clock.run({ ms: 5_500 });
+  expect([...open.keys()]).toEqual([80]);
+  refused.clear();
+  await clock.run({ ms: 1_000 });
+  expect([...open.keys()]).toEqual([80, 666]);
+  expect(events.map(event => "what" in event && event.what)).toEqual(["open-failed", "opened"]);
+  await clock.run({ ms: 60_000 });
+  expect(events).toHaveLength(2);
+});
+
+test("ports of before that cannot be opened again after a refusal are tried later", async () => {
+  const { listeners, open, refused, clock } = listenersOn({ closesListeners: true });
+  listeners.start([80, 81, 82, 8404]);
+  for (const port of [80, 81, 82, 666]) refused.add(port);
+  expect(listeners.open([666, 667, 668, 8404], 8404)).toMatch(/^port 666 cannot be opened now/);
+  expect([...open.keys()]).toEqual([8404]);
+  refused.clear();
+  await clock.run({ ms: 2_000 });
+  expect([...open.keys()].sort()).toEqual([80, 81, 82, 8404]);
+});
+
+test("a port that is missing is forgotten when another configuration does not have it", async () => {
+  const { listeners, open, refused, clock } = listenersOn({ closesListeners: true });
+  listeners.start([666, 80]);
+  expect(listeners.open([80, 81])).toBe(undefined);
+  refused.clear();
+  await clock.run({ ms: 5_000 });
+  expect([...open.keys()]).toEqual([80, 81]);
+  listeners.stop();
 });
 
 test("ports that cannot be closed keep their sockets, so that not every set of ports fits", () => {

@@ -1,10 +1,13 @@
 import type { Report } from "../log/event.ts";
-import type { ListenerSocket, Platform, TCPSocket } from "../platform.ts";
+import type { Cancel, ListenerSocket, Platform, TCPSocket } from "../platform.ts";
 import { exceptionText } from "../text/exception.ts";
 import { LISTENING_SOCKETS_MAX } from "./connection-budget.ts";
 
 /** Called with each connection that was accepted on `port`. */
 export type Accept = (port: number, connection: TCPSocket) => void;
+
+/** Pause before ports that could not be opened are tried again: what memory is short for may have ended. */
+const RETRY_MS = 1_000;
 
 /**
  * The only owner of listening sockets, those of the configuration's listeners and that of the admin port. The SDK's
@@ -17,6 +20,10 @@ export class Listeners {
   #accept: Accept;
   #sockets = new Map<number, ListenerSocket>();
   #started = false;
+  /** Ports that should be open and could not be opened, and the timer of the next try; absent while there are none. */
+  declare private missing:
+    | { readonly ports: readonly number[]; readonly cancel: Cancel }
+    | undefined;
 
   constructor(platform: Platform, report: Report, accept: Accept) {
     this.#platform = platform;
@@ -36,8 +43,8 @@ export class Listeners {
   }
 
   /**
-   * Called when the network is up for the first time: opens `ports`. A port that cannot be opened is logged, and
-   * the others are served.
+   * Called when the network is up for the first time: opens `ports`. A port that cannot be opened is logged and tried again,
+   * and the others are served.
    */
   start(ports: readonly number[]): void {
     this.#started = true;
@@ -51,8 +58,9 @@ export class Listeners {
    */
   open(ports: readonly number[], spared?: number): string | undefined {
     if (!this.#started) return undefined;
-    const before = this.ports;
-    const others = before.filter(port => !ports.includes(port));
+    const missing = this.missing?.ports ?? [];
+    const before = [...this.ports, ...missing];
+    const others = this.ports.filter(port => !ports.includes(port));
     others.sort((one, other) => Number(one === spared) - Number(other === spared));
     const surplus = others.length + ports.length - LISTENING_SOCKETS_MAX;
     if (surplus > 0) {
@@ -61,20 +69,39 @@ export class Listeners {
       this.closeAllBut([...ports, ...others.slice(surplus)]);
     }
     const error = this.#open(ports);
-    if (error === undefined) return undefined;
+    if (error === undefined) {
+      this.retry([]);
+      return undefined;
+    }
     this.closeAllBut(before);
     this.openEach(before);
     return error;
   }
 
-  /** A port that cannot be opened is logged. */
+  /** A port that cannot be opened is logged, and tried again until it can. */
   private openEach(ports: readonly number[]): void {
+    const missing = new Set(this.missing?.ports);
+    const failed: number[] = [];
     for (const port of ports) {
       const error = this.#open([port]);
-      if (error !== undefined) {
+      if (error === undefined) {
+        if (missing.has(port)) this.#report({ level: "I", on: "listener", what: "opened", port });
+      } else {
+        failed.push(port);
+        if (missing.has(port)) continue; // it is logged already
         this.#report({ level: "E", on: "listener", what: "open-failed", port, error });
       }
     }
+    this.retry(failed);
+  }
+
+  /** Tries these ports later, and no others. */
+  private retry(ports: readonly number[]): void {
+    this.missing?.cancel();
+    this.missing = undefined;
+    if (ports.length === 0) return;
+    const again = () => this.openEach(ports);
+    this.missing = { ports, cancel: this.#platform.clock.after(RETRY_MS, again) };
   }
 
   #open(ports: readonly number[]): string | undefined {
@@ -91,6 +118,9 @@ export class Listeners {
 
   /** Closes all sockets except those of `ports`; no effect with the SDK's sockets. */
   closeAllBut(ports: readonly number[]): void {
+    if (this.missing !== undefined) {
+      this.retry(this.missing.ports.filter(port => ports.includes(port)));
+    }
     if (!this.#platform.closesListeners) return;
     for (const [port, socket] of this.#sockets) {
       if (ports.includes(port)) continue;
@@ -100,6 +130,7 @@ export class Listeners {
   }
 
   stop(): void {
+    this.retry([]);
     for (const socket of this.#sockets.values()) socket.close();
     this.#sockets.clear();
   }
