@@ -18,8 +18,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget to close a kept connection that is lost",
     file: "pool/idle-connections.ts",
-    find: "    this.#rest();\n    endpoint.close();\n",
-    replace: "    this.#rest();\n",
+    find: "    this.rest();\n    endpoint.close();\n",
+    replace: "    this.rest();\n",
   },
   {
     name: "read more bytes than are readable",
@@ -48,7 +48,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "do not set an alarm again that rang too early",
     file: "net/deadlines.ts",
-    find: "        if (next.deadlineMs < this.#alarmMs) this.#setAlarm(next.deadlineMs, leftMs);\n",
+    find: "        if (next.deadlineMs < this.#alarmMs) this.setAlarm(next.deadlineMs, leftMs);\n",
     replace: "",
   },
   {
@@ -90,8 +90,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "admit one session too many",
     file: "proxy/admission.ts",
-    find: "      fits = this.#admitted < sessionsMax && this.#mayHaveSlot(address);",
-    replace: "      fits = this.#admitted <= sessionsMax && this.#mayHaveSlot(address);",
+    find: "      fits = this.#admitted < sessionsMax && this.mayHaveSlot(address);",
+    replace: "      fits = this.#admitted <= sessionsMax && this.mayHaveSlot(address);",
   },
   {
     name: "forget to cancel the connect timeout",
@@ -102,8 +102,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget the clients that wait for a slot",
     file: "proxy/admission.ts",
-    find: "      this.#leaveQueue(next);\n      this.#admitted++;\n      next.admit();\n",
-    replace: "      this.#leaveQueue(next);\n",
+    find: "      this.leaveQueue(next);\n      this.#admitted++;\n      next.admit();\n",
+    replace: "      this.leaveQueue(next);\n",
   },
   {
     name: "lose the bytes that were sniffed",

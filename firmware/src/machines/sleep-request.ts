@@ -11,7 +11,8 @@ export const SLEEP_REQUEST_MS = 5_000;
 
 /** Bytes of the answer that are looked at: its status line begins so. */
 const STATUS_BYTES = 12;
-const STATUS_LINE = /^HTTP\/1\.\d (\d{3})/;
+/** The three digits of a status line. A function, because a regular expression of a linked module spoils the heap of XS. */
+const statusIn = (line: string) => /^HTTP\/1\.\d (\d{3})/.exec(line)?.[1];
 
 /**
  * The result of a request to sleep: the status of the answer; `unanswered`: it was sent, and nothing came back, as from a machine that sleeps already;
@@ -115,9 +116,9 @@ export class SleepRequest implements EndpointOwner {
     const added = piece.subarray(0, STATUS_BYTES - this.#answer.length);
     for (const byte of added) this.#answer += String.fromCharCode(byte);
     if (this.#answer.length < STATUS_BYTES) return;
-    const status = STATUS_LINE.exec(this.#answer);
-    if (status === null) this.end("unanswered");
-    else this.end(Number(status[1]));
+    const status = statusIn(this.#answer);
+    if (status === undefined) this.end("unanswered");
+    else this.end(Number(status));
   }
 
   /** `result` where nothing was sent; what was sent has an effect, whatever comes back. */
