@@ -143,7 +143,7 @@ export class RunMachines {
     else sleeper.restMs ??= this.#seen.lab.clock.now();
   }
 
-  /** Who may not wake a machine has not, and no press has switched one off. */
+  /** No client has woken a machine that it may not wake, and no press has switched a machine off. */
   checkPresses(): void {
     const { plan } = this.#seen;
     const shaky =

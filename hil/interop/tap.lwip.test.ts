@@ -25,7 +25,7 @@ import type { NetworkNamespace } from "../../emulator/lwip/network-namespace.ts"
 import { PATIENCE_MS } from "../kit/patience.ts";
 import { makeTapNamespace, TapBoard } from "../kit/tap-board.ts";
 import { missing } from "./reference-proxies.ts";
-import { PAGE_REPORT, PARTS, Site, sha256 } from "./test-site.ts";
+import { chromiumArguments, PAGE_REPORT, PARTS, Site, sha256 } from "./test-site.ts";
 
 // Real programs and the kernel's TCP, through the firmware that ships, on the chip's engine and the chip's TCP stack with its
 // tasks. Afterwards no session, socket or block of lwIP's memory is left, and no process in the network namespace.
@@ -329,15 +329,7 @@ describe.skipIf(cannotStart)("on a TAP device", () => {
         const browser = execa(
           ...namespace.command(
             "chromium",
-            "--headless",
-            "--no-sandbox", // Chromium has no sandbox as root; the page is a test's
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-background-networking",
-            "--no-first-run",
-            "--remote-debugging-port=0", // stay until it is ended
-            `--user-data-dir=${join(folder, "chromium")}`,
-            `${BOARD}/site/page`,
+            ...chromiumArguments(join(folder, "chromium"), `${BOARD}/site/page`),
           ),
           { reject: false, timeout: PATIENCE_MS, all: true },
         );

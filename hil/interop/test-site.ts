@@ -195,22 +195,28 @@ addEventListener("load", async () => {
 ${TAGS.join("\n")}
 `;
 
-/** Opens a page in Chromium without a window; `folder` is for its profile. It stays open until it is killed. */
+/** The command line of Chromium without a window; `folder` is for its profile. The page stays open until it is killed. */
+export function chromiumArguments(
+  folder: string,
+  url: string,
+  ...options: readonly string[]
+): string[] {
+  return [
+    "--headless",
+    "--no-sandbox", // Chromium has no sandbox as root; the page is a test's
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--no-first-run",
+    ...options,
+    "--remote-debugging-port=0", // stay until it is ended
+    `--user-data-dir=${folder}`,
+    url,
+  ];
+}
+
+/** Opens a page in Chromium without a window. */
 export function chromium(folder: string, url: string, ...options: readonly string[]) {
-  return execa(
-    "chromium",
-    [
-      "--headless",
-      "--no-sandbox", // Chromium has no sandbox as root; the page is a test's
-      "--disable-gpu",
-      "--disable-dev-shm-usage",
-      "--disable-background-networking",
-      "--no-first-run",
-      ...options,
-      "--remote-debugging-port=0", // stay until it is ended
-      `--user-data-dir=${folder}`,
-      url,
-    ],
-    { reject: false, all: true },
-  );
+  const args = chromiumArguments(folder, url, ...options);
+  return execa("chromium", args, { reject: false, all: true });
 }

@@ -189,7 +189,7 @@ export interface MachineSettings {
   readonly wakeBy: "packet" | ButtonSettings;
   /** Address that magic packets are sent to; that of the board's network if absent. */
   readonly broadcast: string | undefined;
-  /** Who may wake it; every client of its backends if absent, none if empty. */
+  /** The clients that may wake it, each of which matches one rule; absent: every client of its backends; empty: none. */
   readonly wakeFor: readonly WakeRule[] | undefined;
   readonly sleep: SleepRequest | undefined;
   /** How long it is not used before it may sleep; if absent, the board never lets it sleep. */
