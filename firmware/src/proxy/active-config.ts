@@ -163,7 +163,7 @@ function backendNames(
   return new BackendNames({ clock, report, resolver, pool, checks, idle: context.idle }, hosts);
 }
 
-/** Another function of its own. */
+/** A function of its own, as `backendNames`. */
 function machinesOf(
   shared: SharedState,
   { config, pool, checks, context: { idle } }: ActiveConfig,

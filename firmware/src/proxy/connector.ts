@@ -41,11 +41,11 @@ export interface ConnectorOwner {
 
   // Asked only where a machine sleeps
 
-  /** The client as rules see it that say who may wake a machine. */
+  /** The client as the rules of `wakeFor` compare it. */
   readonly wakeClient: WakeClient;
   /** The client gets a page at once that asks again, instead of waiting. */
   readonly takesWaitingPage?: boolean;
-  /** The client has sent nothing yet that rules could look at. */
+  /** The client has sent nothing yet that rules could compare. */
   readonly isSilent?: boolean;
 }
 
@@ -58,10 +58,10 @@ export const UNLIMITED: ConnectLimits = Object.freeze({
 /** Pause before the board's own lack of a socket is tried again; a close takes a round trip. */
 const SOCKET_RETRY_MS = 50;
 
-/** How long a silent client of a machine that sleeps has time for the first bytes, which may have to be of some form. */
+/** Time in which a silent client of a machine that sleeps must send its first bytes, where a rule compares them. */
 const FIRST_BYTES_MS = 1000;
 
-/** Most bytes of a client that is held that are read ahead: a receive window of the chip. */
+/** Most bytes that are read ahead from a held client: a receive window of the chip. */
 const KEPT_BYTES_MAX = 2 * SCRATCH_BYTES;
 
 /** The wait of a connector. */
@@ -73,6 +73,8 @@ interface QueueEntry {
   /** Absent unless the client is held: the machine that it waits for, and since when. */
   machine?: Machine;
   readonly heldSinceMs?: number;
+  /** The client is held and has sent nothing yet: its first bytes tell whether it may wake the machine. */
+  isUndecided?: boolean;
   /** Bytes of the client that were read ahead since. */
   keptBytes?: number;
 }
@@ -122,7 +124,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
   private endpoint: Endpoint | undefined;
   /** While it is queued. */
   declare queueEntry: QueueEntry | undefined;
-  /** When it was held last, until then; absent if it never was. */
+  /** The end of the last time that the client was held; absent if it never was. */
   declare private heldUntilMs: number | undefined;
   /** Backends that took no connection, as a mask; absent where there is none, or no machine. */
   declare private unconnected: number | undefined;
@@ -389,7 +391,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     const entry = this.queueEntry;
     if (entry?.machine === undefined) return;
     this.keepBytes(entry);
-    if (entry.machine.state === "asleep") this.wake();
+    if (entry.isUndecided) this.wake();
   }
 
   /**
@@ -418,7 +420,8 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     }
   }
 
-  private get wakesNow(): Machine | undefined {
+  /** Wakes a machine of the group for the client, if it may. Returns the machine to wait for. */
+  private wakeMachine(): Machine | undefined {
     return this.context.machines?.wakeFor(this.group, this.tried, this.owner.wakeClient);
   }
 
@@ -429,7 +432,7 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
   private hold(reuse: boolean, failure: ConnectFailure, isFull = false): boolean {
     const context = this.context;
     if (context.machines === undefined) return false;
-    const machine = this.wakesNow;
+    const machine = this.wakeMachine();
     if (machine !== undefined) {
       let refusal: HoldRefusal | undefined = this.owner.takesWaitingPage
         ? "waking"
@@ -440,19 +443,21 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
       return true;
     }
     if (isFull || failure !== "no-backend") return false;
-    const sleeper = sleeperOf(this.group, this.tried);
+    const nowMs = context.clock.now();
+    const sleeper = sleeperOf(this.group, this.tried, nowMs);
     if (sleeper === undefined) return false;
-    if (sleeper.state === "asleep" && this.owner.isSilent && holdRefusal(context) === undefined) {
-      this.waitFor(sleeper, reuse, failure, FIRST_BYTES_MS);
+    const mayDecide = this.owner.isSilent && sleeper.pauseMs(nowMs) === 0;
+    if (mayDecide && holdRefusal(context) === undefined) {
+      this.waitFor(sleeper, reuse, failure, FIRST_BYTES_MS, true);
     } else {
-      this.giveUp(reasonOf(sleeper, context.clock.now()), sleeper);
+      this.giveUp(reasonOf(sleeper, nowMs), sleeper);
     }
     return true;
   }
 
   /**
-   * No connection could be made, and no backend is left: holds the client, once, if a machine that took no connection was awake
-   * for the board alone, and the client may wake it.
+   * No connection could be made, and no backend is left: holds the client, once, if the board took a machine for awake that
+   * takes no connection, and the client may wake it.
    */
   private holdForLost(failure: ConnectFailure): boolean {
     const { machines } = this.context;
@@ -465,12 +470,19 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
   }
 
   /** Joins the queue, or keeps its place there, for a time of its own. */
-  private waitFor(machine: Machine, reuse: boolean, failure: ConnectFailure, ms: number): void {
+  private waitFor(
+    machine: Machine,
+    reuse: boolean,
+    failure: ConnectFailure,
+    ms: number,
+    isUndecided = false,
+  ): void {
     const { pool, clock, deadlines } = this.context;
     const nowMs = clock.now();
     const sinceMs = this.queueEntry?.sinceMs ?? nowMs;
     if (this.queueEntry === undefined) pool.queue.join(this);
-    const entry = { reuse, failure, sinceMs, machine, heldSinceMs: nowMs, keptBytes: 0 };
+    const held = { machine, heldSinceMs: nowMs, isUndecided, keptBytes: 0 };
+    const entry = { reuse, failure, sinceMs, ...held };
     this.queueEntry = entry;
     machine.held++;
     this.keepBytes(entry);
@@ -480,8 +492,9 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
   /** No backend is available yet: goes on waiting unless no machine is on its way any more. */
   private holdOn(entry: QueueEntry): void {
     const machine = entry.machine!;
-    if (machine.state === "waking" || machine.state === "awake") return;
-    const next = this.wakesNow;
+    const isWaking = machine.state === "waking" || machine.state === "awake";
+    if (isWaking && !entry.isUndecided) return;
+    const next = this.wakeMachine();
     if (next === undefined) {
       if (!this.owner.isSilent) this.giveUp(reasonOf(machine, this.context.clock.now()), machine);
       return;
@@ -489,14 +502,15 @@ export class Connector implements EndpointOwner, PickInput, Timed, Waiter {
     machine.held--;
     next.held++;
     entry.machine = next;
+    entry.isUndecided = false;
     const { clock, config, deadlines } = this.context;
     const nowMs = clock.now();
     deadlines.setDeadline(this, entry.heldSinceMs! + config.holdMs - nowMs, nowMs);
   }
 
-  private waitedTooLong({ machine, reuse, failure }: QueueEntry): void {
+  private waitedTooLong({ machine, reuse, failure, isUndecided }: QueueEntry): void {
     if (machine !== undefined)
-      this.giveUp(machine.state === "asleep" ? "asleep" : "wake-failed", machine);
+      this.giveUp(isUndecided || machine.state === "asleep" ? "asleep" : "wake-failed", machine);
     else if (!this.hold(reuse, failure, true)) this.giveUp("queue-timeout");
   }
 

@@ -26,13 +26,13 @@ export const UNREACHABLE: Record<ConnectFailure, [AnswerStatus, string]> = deepF
 /** The text of the reply to a client that is not held, or no longer, for a machine that sleeps. */
 const NOT_HELD: Record<HoldRefusal, string> = Object.freeze({
   asleep: "The server sleeps, and this request does not wake it.",
-  "held-full": "The server is waking up, and as many requests as may are waiting for it already.",
+  "held-full": "The server is waking up, and no more requests may wait for it now.",
   "no-memory": "The server is waking up, and this proxy has no memory to let the request wait.",
   "wake-failed": "The server was woken up, but was not ready in time.",
   waking: "The server is waking up.",
 });
 
-/** Seconds after which a client may try again that does not wake a machine. */
+/** Retry-After for a client that may not wake the machine, in seconds. */
 const ASLEEP_S = 60;
 
 /** Replies to a client that is not held, or no longer, for `machine`. */

@@ -60,6 +60,28 @@ describe("raw TCP for a machine that sleeps", () => {
       }
     });
 
+    test("holds each client whose line is right, also while the machine wakes for another one", async () => {
+      const world = await asleep(settings);
+      const early = world.client(""); // silent until another client has woken the machine
+      const first = world.client("PLAY 1\n");
+      await world.lab.clock.run({ ms: 300 });
+      expect(world.machine.state).toBe("waking");
+      early.socket.write("PLAY 2\n");
+      await world.lab.clock.run({ ms: 5_000 });
+      const late = world.client("");
+      await world.lab.clock.run({ ms: 300 });
+      late.socket.write("PLAY 3\n");
+      world.client("STOP 1\n"); // is closed
+      await world.lab.clock.run({ ms: 5_000 });
+      expect([world.machine.state, world.machine.held]).toEqual(["waking", 3]);
+      await world.ready();
+      expect([first, early, late].map(({ received }) => received.text)).toEqual([
+        "a: PLAY 1\n",
+        "a: PLAY 2\n",
+        "a: PLAY 3\n",
+      ]);
+    });
+
     test.each([
       ["another line", "STOP 1\n"],
       ["nothing", ""],

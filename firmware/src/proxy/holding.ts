@@ -17,11 +17,14 @@ export function reasonOf(machine: Machine, nowMs: number): "asleep" | "wake-fail
   return machine.pauseMs(nowMs) > 0 ? "wake-failed" : "asleep";
 }
 
-/** A machine of the group that is not awake, and whose backend would take sessions if it were. */
-export function sleeperOf(group: Group, tried: number): Machine | undefined {
+/** A machine of the group that is not awake, and whose backend would take sessions if it were; one that may be woken now comes first. */
+export function sleeperOf(group: Group, tried: number, nowMs: number): Machine | undefined {
+  let paused: Machine | undefined;
   for (const { index, machine, state, weight } of group.backends) {
     if (machine === undefined || machine.state === "awake") continue;
-    if (state === "ready" && weight > 0 && (tried & (1 << index)) === 0) return machine;
+    if (state !== "ready" || weight === 0 || (tried & (1 << index)) !== 0) continue;
+    if (machine.pauseMs(nowMs) === 0) return machine;
+    paused ??= machine;
   }
-  return undefined;
+  return paused;
 }

@@ -27,7 +27,7 @@ export interface MemoryUsers {
 }
 
 /**
- * Keeps the machine from running out of memory. Each session may fill its sockets' buffers both ways when
+ * Keeps the board from running out of memory. Each session may fill its sockets' buffers both ways when
  * its peers stop reading, and all of them together are larger than the chip's memory: the memory plan in
  * `firmware/README.md` says how many sessions it supports then.
  */
@@ -62,7 +62,7 @@ export class MemoryGuard implements Timed {
     this.#deadlines.setDeadline(this, ms, nowMs);
   }
 
-  /** `undefined` where the machine gives no limit. */
+  /** `undefined` where the board gives no limit. */
   private get free(): number | undefined {
     return this.#platform.vitals.freeHeapBytes;
   }
