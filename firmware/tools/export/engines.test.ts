@@ -107,3 +107,11 @@ test("nginx serves raw TCP on a listener in mode auto if that is asked for", () 
   expect(exportDocument("nginx", outcome).text).toContain("proxy_pass http://http;");
   expect(raw.findings.find(({ key }) => key === "listeners")?.isLoss).toBe(true);
 });
+
+test("nginx strips the path of a route also where its server has a host name, and leaves nothing out", () => {
+  const backends = [{ name: "nas", address: "nas.home", port: 80 }];
+  const routes = [{ path: "/a.b", strip: true }, {}];
+  const { text, findings } = exported("nginx", { ...HTTP, backends, routes });
+  expect(text).toContain('rewrite "^/a\\\\.b/?(.*)$" "/$1" break;');
+  expect(findings.filter(({ isLoss }) => isLoss)).toEqual([]);
+});

@@ -4,6 +4,7 @@ import { isHostName } from "../../src/net/address.ts";
 import { findBoardOnly } from "./board-only.ts";
 import type { Findings } from "./findings.ts";
 import type { Exported, ExportedGroup, ExportedRoute } from "./groups.ts";
+import { literal } from "./regular-expression.ts";
 
 /** The lines of a HAProxy configuration (2.6 or later), section by section. */
 class Lines {
@@ -32,11 +33,6 @@ class Lines {
  */
 function quoted(word: string): string {
   return /^[\w./:*-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
-
-/** Quotes the characters that have a meaning in a regular expression. */
-function literal(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }
 
 /** HAProxy's word for each strategy that it has. */
@@ -138,7 +134,7 @@ function frontend(
   lines.section(`frontend port-${port}`, `The document's listener on port ${port}, mode ${mode}`);
   lines.add("mode tcp", `bind :${port}`);
   logging(lines, exported, "option tcplog");
-  limitClients(lines, exported, "connection");
+  limitClients(lines, exported);
   if (mode === "tcp") {
     lines.add(`default_backend ${exported.everything!.name}`);
     return;
@@ -198,7 +194,7 @@ function httpFrontend(
   lines.section(`frontend ${name}`, title);
   lines.add("mode http", bind);
   logging(lines, exported, "option httplog");
-  if (innerOf === undefined) limitClients(lines, exported, "connection");
+  if (innerOf === undefined) limitClients(lines, exported);
   lines.add("http-request deny deny_status 405 if METH_CONNECT or METH_TRACE");
   if (config.retries > 0) {
     lines.comment("A request that may have had an effect is not sent twice.");
@@ -279,14 +275,14 @@ function clientFields(lines: Lines, trusted: readonly string[]): void {
   );
 }
 
-function limitClients(lines: Lines, { config }: Exported, kind: "connection"): void {
+function limitClients(lines: Lines, { config }: Exported): void {
   const { clientSessionsMax, trustedProxies } = config;
   if (clientSessionsMax === undefined) return;
   const but = trustedProxies.length === 0 ? "" : ` !{ src ${trustedProxies.join(" ")} }`;
   lines.add(
     `stick-table type ip size 10k expire ${TABLE_EXPIRE} store conn_cur`,
-    `tcp-request ${kind} track-sc0 src`,
-    `tcp-request ${kind} reject if { sc0_conn_cur gt ${clientSessionsMax} }${but}`,
+    "tcp-request connection track-sc0 src",
+    `tcp-request connection reject if { sc0_conn_cur gt ${clientSessionsMax} }${but}`,
   );
 }
 

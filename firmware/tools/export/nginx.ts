@@ -4,6 +4,7 @@ import { isHostName } from "../../src/net/address.ts";
 import { findBoardOnly } from "./board-only.ts";
 import type { Findings } from "./findings.ts";
 import type { Exported, ExportedGroup, ExportedRoute } from "./groups.ts";
+import { literal } from "./regular-expression.ts";
 
 /** The lines of an nginx configuration (1.22 or later), block by block. */
 class Blocks {
@@ -207,7 +208,7 @@ function upstreams(
     if (names.has(group)) continue;
     const fixed = group.backends.filter(({ address }) => !isHostName(address));
     const named = group.backends.filter(({ address }) => isHostName(address));
-    if (named.length > 0) {
+    if (named.length > 0 && group.backends.length > 1) {
       findings.loss(
         "backends[].address",
         `${named.map(({ name }) => name).join(", ")}: nginx 1.22 looks host names up while it runs only where a section has one server`,
@@ -491,14 +492,19 @@ function locations(
     blocks.block(`location ${head}`, fill);
   };
   for (const { rule, group } of routes) {
-    const fill = () => {
-      if (group === undefined) blocks.add(`return ${rule.redirect} https://$host$request_uri;`);
-      else
-        blocks.add(
-          `proxy_pass http://${names.get(group)}${rule.strip && rule.path !== "/" ? "/" : ""};`,
-        );
-    };
     const stem = rule.path.replace(/\/$/, "");
+    const fill = () => {
+      if (group === undefined) {
+        blocks.add(`return ${rule.redirect} https://$host$request_uri;`);
+        return;
+      }
+      const target = names.get(group)!;
+      const strips = rule.strip && stem !== "";
+      // nginx does not replace the beginning of a path where the target is a variable.
+      const rewrites = strips && target.startsWith("$");
+      if (rewrites) blocks.add(`rewrite ${quoted(`^${literal(stem)}/?(.*)$`)} "/$1" break;`);
+      blocks.add(`proxy_pass http://${target}${strips && !rewrites ? "/" : ""};`);
+    };
     if (stem === "") {
       location("/", fill);
       continue;
