@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import type { MachineReason } from "../backend/machine.ts";
 
 const PAGE = readFileSync("firmware/ADMIN.md", "utf8");
 const sourceOf = (file: string) => readFileSync(new URL(file, import.meta.url), "utf8");
@@ -32,4 +33,16 @@ test("each metric that ADMIN.md names exists", () => {
   expect(names.length).toBeGreaterThan(5);
   const source = sourceOf("metrics.ts");
   expect(names.filter(name => name !== "" && !source.includes(`"${name}"`))).toEqual([]);
+});
+
+test("the page and ADMIN.md have words for each reason why a machine is in its state", () => {
+  const reasons: Record<Exclude<MachineReason, "removed">, true> = {
+    ...{ start: true, request: true, operator: true, schedule: true, load: true, check: true },
+    ...{ idle: true, "sleep-failed": true, unreachable: true, "not-ready": true },
+  };
+  const [, table] = /const WHYS = \{([^}]*)\}/.exec(sourceOf("page-script.ts"))!;
+  for (const reason of Object.keys(reasons)) {
+    expect(table).toMatch(new RegExp(`(^|[ \\n])"?${reason}"?: "`));
+    expect(PAGE).toContain(`\`${reason}\``);
+  }
 });

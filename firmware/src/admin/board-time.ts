@@ -27,9 +27,8 @@ export class BoardTime {
 
   /** Lines of the log, each behind its time of day where the board knows it: `2026-11-30 23:05:00 I (12345) …`. */
   timed(lines: Iterable<string>): string[] {
-    const { offsets } = this;
-    const startedMs = this.status?.startedMs;
-    if (startedMs == null || offsets.length === 0) return [...lines];
+    const { offsets, startedMs } = this;
+    if (startedMs === undefined) return [...lines];
     return Array.from(lines, line => {
       const ms = Number(line.slice(line.indexOf("(") + 1, line.indexOf(")")));
       const { offsetS } = offsets.findLast(({ fromMs }) => fromMs <= ms) ?? offsets[0];

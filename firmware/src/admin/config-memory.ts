@@ -102,7 +102,7 @@ function lengthOf(list: unknown, max: number): number {
   return Array.isArray(list) ? Math.min(list.length, max) : 0;
 }
 
-/** The number of rules about who may wake a machine. */
+/** The number of rules of `wakeFor` in all machines. */
 function wakeRulesOf(machines: unknown): number {
   let rules = 0;
   for (let i = 0; i < lengthOf(machines, MACHINES_MAX); i++) {

@@ -70,7 +70,7 @@ const STATES = { asleep: "its machine sleeps", down: "no sessions until its chec
 
 const STAY_AWAKE_MINUTES = 120;
 const WHYS = { start: "nothing is known yet", request: "a client wants it", operator: "the operator wants it", schedule: "it is its time", load: "others are busy",
-  check: "a check passed", idle: "it was not used", unreachable: "its backends are down", "not-ready": "it was not ready in time" };
+  check: "a check passed", idle: "it was not used", "sleep-failed": "it did not take the request to sleep", unreachable: "its backends are down", "not-ready": "it was not ready in time" };
 
 function machineCard(name) {
   const box = make("div", undefined, "backend");

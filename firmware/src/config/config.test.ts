@@ -454,6 +454,15 @@ test("no complaint about the key of cookies shows it", () => {
   expect(JSON.stringify(outcome)).not.toContain("hush");
 });
 
+test("the mask in place of a key of cookies is no key", () => {
+  const outcome = readConfig({
+    backends: [{ address: "10.0.0.1", port: 80 }],
+    sticky: "cookie",
+    stickyKey: "********",
+  });
+  expect(outcome).toEqual({ complaints: [expect.stringMatching(/^stickyKey: /)] });
+});
+
 test.each([
   { machines: { name: "nas", secureOn: "hush" } },
   { machines: JSON.stringify([{ secureOn: "hush" }]) },

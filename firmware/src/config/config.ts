@@ -89,7 +89,7 @@ const DEFAULT_RULES = deepFreeze<readonly InspectRule[]>([
 const DEFAULT_LISTENERS = deepFreeze<readonly ListenerConfig[]>([{ port: 80, mode: "auto" }]);
 
 /** Longer than the coldest start that users have measured (112 s), with room. */
-const HOLD_MS = 240_000;
+export const HOLD_MS = 240_000;
 const HOLD_MIN_MS = 1_000;
 
 /** The number that a board with our memory plan carries beside its sessions. */
@@ -153,7 +153,11 @@ export function readConfig(document: unknown, link?: Link["kind"]): Configuratio
     sticky: key => check.word(key, "none", ["none", "cookie", "source"]),
     stickyKey: key =>
       check.optional(key, () =>
-        check.secret(key, () => /^[!-~]{8,64}$/, "8 to 64 printable characters without blanks"),
+        check.secret(
+          key,
+          () => /^(?!\*{8}$)[!-~]{8,64}$/,
+          "8 to 64 printable characters without blanks, other than ********",
+        ),
       ),
     explain: key => check.integer(key, 0, 0, EXPLAIN_MAX),
     log: ({ path, value = {} }) =>

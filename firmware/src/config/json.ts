@@ -1,5 +1,5 @@
 import { textOf } from "../text/ascii.ts";
-import { brief, LEVELS_MAX } from "./reader.ts";
+import { brief, LEVELS_MAX, TEXT_MAX } from "./reader.ts";
 
 /** The value of JSON text, or why the text is not JSON. */
 export type Parsed = { readonly value: unknown } | { readonly complaint: string };
@@ -12,8 +12,8 @@ const MARK_LENGTH_MAX = 3;
 /** Longest word that may be a number, `true`, `false` or `null`, and that is echoed. */
 const WORD_MAX = 64;
 
-/** Longest key or text, in characters before escapes are decoded: a setting has 256 at most (`TEXT_MAX` in reader.ts), and an escape has six. */
-const TEXT_LENGTH_MAX = 1_536;
+/** Longest key or text, in characters before escapes are decoded, of which each has six. */
+const TEXT_LENGTH_MAX = 6 * TEXT_MAX;
 
 /** Number of values between two checks of the free memory: they take less than the reserve. */
 const VALUES_AT_ONCE = 8;

@@ -180,7 +180,7 @@ const MORE = "and more";
 const ECHO_MAX = 60;
 
 /** Longest text in a document, in characters; DNS names have at most 253. */
-const TEXT_MAX = 256;
+export const TEXT_MAX = 256;
 
 /** Longer words get no suggestion: the edit distance takes a step for each pair of letters. */
 const WORD_MAX = 32;

@@ -279,7 +279,7 @@ export const SNI_MAX = 8;
 /** Most machines that may sleep. */
 export const MACHINES_MAX = 8;
 
-/** Most rules about who may wake a machine, and most items of each list in a rule. */
+/** Most rules of `wakeFor` of one machine, and most items of each list in a rule. */
 export const WAKE_RULES_MAX = 8;
 
 /** Most times of day of one machine. */

@@ -226,3 +226,10 @@ function isDigit(character: string): boolean {
 function isSign(character: string): boolean {
   return character === "+" || character === "-";
 }
+
+/** The zone of a checked configuration. Throws the complaint about any other text. */
+export function zoneOf(text: string): TimeZone {
+  const zone = parseTimeZone(text);
+  if (typeof zone === "string") throw new Error(zone);
+  return zone;
+}
