@@ -22,7 +22,7 @@ import { VERSION } from "./version.ts";
 export interface App {
   readonly proxy: ReverseProxy;
   readonly runtime: RuntimeApi;
-  /** Writes an event of the machine to the log and to the recent events. */
+  /** Writes an event of the board to the log and to the recent events. */
   readonly report: Report;
   /** Writes the lines of the log that wait for the serial port, and waits for it. Call it before a restart. */
   flushLog(): void;

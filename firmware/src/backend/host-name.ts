@@ -38,7 +38,7 @@ export class HostName {
     return this.addresses.length === 0;
   }
 
-  /** A machine of this name begins to wake, or does not any more. */
+  /** A machine with this name begins to wake, or is no longer waking. */
   setUrgent(isUrgent: boolean, nowMs: number): void {
     this.isUrgent = isUrgent;
     if (!isUrgent || !this.isUnresolved || nowMs >= this.dueMs) return;

@@ -49,7 +49,7 @@ export interface MachineKeeper {
 export class Machine {
   /** The settings of the current configuration. */
   settings: MachineSettings;
-  /** This and the next two: set by `change` only. */
+  /** This and the next two: set by the constructor, then by `change` only. */
   state: MachineState = "asleep";
   why: MachineReason = "start";
   sinceMs: number;
@@ -72,7 +72,7 @@ export class Machine {
   settledAtMs = 0;
   /** A check of one of its backends has had a result. */
   checked = false;
-  /** The last failed check was not without an answer: the machine runs, but not its services. */
+  /** The last failed check had an answer, such as a reset: the machine runs, but not the service. */
   answers = false;
   /** Until then backends that are not ready yet, though the machine is awake, may be starting. */
   startedByMs = 0;

@@ -114,7 +114,7 @@ export class HealthChecks {
 
   /** A machine has changed its state: when its backends are checked depends on that. */
   machineChanged(machine: Machine): void {
-    // One that is going to sleep may still have answered.
+    // A machine that is going to sleep may still have answered.
     if (machine.state === "asleep" && this.#probe?.backend.machine === machine) {
       this.#probe.cancel();
       this.probeEnded();

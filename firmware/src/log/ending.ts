@@ -26,7 +26,7 @@ export type Ending =
   | "slow" // a reset: clients were queued, and it was the slowest session
   | "suspended" // 503 or a close: a rollback removed the routes
   | "asleep" // the same as for no-backend: its machine sleeps, and this client may not wake it
-  | "held-full" // the same: as many clients as may be are held
+  | "held-full" // the same: `heldMax` clients are held already
   | "wake-failed" // the same: its machine was woken, and not ready in time
   | "queue-timeout" // 503 or a close: it waited too long for a slot or a backend
   | "stopped" // a close: the proxy was stopped

@@ -10,7 +10,7 @@ export type Level = "I" | "W" | "E";
 export type AnswerRefusal = "invalid-answer" | "headBytesMax" | "headLinesMax" | "no-memory";
 
 /**
- * Why a client is not held, or no longer, for a machine that sleeps: it may not wake the machine; as many as may be are held;
+ * Why a client is not held, or no longer, for a machine that sleeps: it may not wake the machine; `heldMax` clients are held already;
  * memory is low; the machine was not ready in time. `waking`: it is a browser, and gets a page that asks again.
  */
 export type HoldRefusal = "asleep" | "held-full" | "no-memory" | "wake-failed" | "waking";

@@ -47,8 +47,8 @@ function requestLine(client: string, held: string): string {
 export const REQUEST_LINE = requestLine(`${text(1)}:${number(2)}`, "");
 
 /**
- * The same of a client that was held for a machine that sleeps: address and port are one text, and the number of the port is how
- * long, for a line has twelve numbers.
+ * The same of a client that was held for a machine that sleeps: a line has room for twelve numbers, so address and port are one
+ * text, and number 2 is how long it was held.
  */
 export const HELD_REQUEST_LINE = requestLine(text(1), optional("held", number(2)));
 

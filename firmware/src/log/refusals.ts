@@ -33,7 +33,7 @@ export function noMachineRefusals() {
   return {
     /** The client may not wake the machine. */
     asleep: 0,
-    /** As many clients were held as may be. */
+    /** `heldMax` clients were held already. */
     heldFull: 0,
     /** The machine was woken, and not ready in time. */
     wakeFailed: 0,

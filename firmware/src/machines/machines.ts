@@ -18,7 +18,7 @@ import { Waking } from "./waking.ts";
  * How long a power button is not pressed after the board's own power has come back, in ms: the machine's has, too, and it
  * may be booting. Until it has its network, no check can tell.
  */
-const POWER_RETURN_MS = 90_000;
+export const POWER_RETURN_MS = 90_000;
 
 /** Reset reasons of a board whose power has failed. */
 const POWER_FAILURES: readonly (string | undefined)[] = Object.freeze(["power-on", "brownout"]);
@@ -115,7 +115,7 @@ export class Machines implements MachineKeeper {
     return best;
   }
 
-  /** How long no request wakes a machine of `group`, because waking has failed, in ms; 0: that is not why. */
+  /** How long no request wakes a machine of `group`, because waking has failed, in ms; 0: no wake of them failed within the last minute. */
   pauseMs(group: Group): number {
     const nowMs = this.now();
     let ms = 0;
@@ -163,8 +163,8 @@ export class Machines implements MachineKeeper {
   }
 
   /**
-   * A client could connect to no backend of `group`, and these took no connection, as a mask. A machine of them that this client may wake,
-   * and of which no other backend is up, was switched off or sleeps by itself: it is asleep. Returns the backends on such machines. If that
+   * A client could connect to no backend of `group`; `unconnected` is the mask of those that accepted no connection. A machine of these that this
+   * client may wake, and of which no other backend is up, was switched off or sleeps by itself: it is asleep. Returns the backends on such machines. If that
    * was wrong, their first check tells it. A machine with a button stays awake until checks have failed: a press would switch it off.
    */
   lost(group: Group, unconnected: number, client: WakeClient): number {

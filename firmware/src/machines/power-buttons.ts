@@ -8,8 +8,8 @@ interface Button {
 }
 
 /**
- * The pins that press the power buttons of machines, each through a transistor or a relay. A pin stays what it is for as
- * long as the board runs, whatever the configuration: one that is closed becomes an input with a pull-up on the ESP32, and
+ * The pins that press the power buttons of machines, each through a transistor or a relay. A pin stays an output until
+ * the board restarts, whatever the configuration: one that is closed becomes an input with a pull-up on the ESP32, and
  * presses the button.
  */
 export class PowerButtons {

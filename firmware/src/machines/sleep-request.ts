@@ -1,10 +1,12 @@
 import { httpUrl } from "../config/http-url.ts";
 import type { SleepRequest as SleepSettings } from "../config/settings.ts";
 import type { Resolver } from "../dns/resolver.ts";
+import type { Report } from "../log/event.ts";
 import { isHostName } from "../net/address.ts";
 import { Endpoint, type EndpointOwner } from "../net/endpoint.ts";
 import type { Cancel, Platform } from "../platform.ts";
 import { ascii } from "../text/ascii.ts";
+import { exceptionText } from "../text/exception.ts";
 
 /** How long a machine may take to answer, from the question for its address on, in ms. */
 export const SLEEP_REQUEST_MS = 5_000;
@@ -23,6 +25,7 @@ export type SleepResult = number | "unanswered" | "unresolved" | "not-connected"
 /** The parts of the board that a request needs. */
 interface SleepRequestParts {
   readonly platform: Pick<Platform, "TCP" | "clock">;
+  readonly report: Report;
   readonly scratch: Uint8Array;
   resolver(): Pick<Resolver, "resolve">;
 }
@@ -78,7 +81,9 @@ export class SleepRequest implements EndpointOwner {
     if (this.#endpoint !== undefined && endpoint.ended) this.end("not-connected");
   }
 
-  failed(): void {
+  failed(error: unknown): void {
+    const { report } = this.#parts;
+    report({ level: "E", on: "proxy", what: "exception", error: exceptionText(error) });
     this.end("not-connected");
   }
 

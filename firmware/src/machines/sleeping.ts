@@ -1,7 +1,7 @@
 import { type Backend, FULL } from "../backend/backend.ts";
 import type { Machine, MachineReason } from "../backend/machine.ts";
 import type { HealthChecks } from "../checks/health-checks.ts";
-import { offsetAt, parseTimeZone, type TimeZone } from "../config/time-zone.ts";
+import { offsetAt, zoneOf } from "../config/time-zone.ts";
 import type { Resolver } from "../dns/resolver.ts";
 import type { Report } from "../log/event.ts";
 import type { Cancel, Platform } from "../platform.ts";
@@ -113,7 +113,7 @@ export class Sleeping {
     for (const group of pool.groups) this.wakeByLoad(group, nowMs);
   }
 
-  /** Clients that have a backend of it, or wait for one. */
+  /** The number of clients that use a backend of the machine, or wait for one. */
   private sessionsOf(machine: Machine): number {
     const { pool, checks } = this.#parts;
     let count = machine.held;
@@ -147,7 +147,7 @@ export class Sleeping {
     return !this.#parts.pool.groups.some(group => this.isNeededFor(machine, group, nowMs));
   }
 
-  /** All its backends are in maintenance: someone may work on it, so that only the operator wakes it or lets it sleep. */
+  /** All its backends are in maintenance: only the operator wakes the machine or lets it sleep. */
   private isInMaintenance(machine: Machine): boolean {
     return this.#parts.pool.backends.every(({ machine: own, state }) => {
       return own !== machine || state === "maint";
@@ -194,13 +194,13 @@ export class Sleeping {
   }
 
   private begin(machine: Machine, why: "idle" | "operator"): void {
-    const { platform, scratch, resolver, change } = this.#parts;
+    const { platform, report, scratch, resolver, change } = this.#parts;
     const { sleep } = machine.settings;
     const nowMs = platform.clock.now();
     if (sleep !== undefined) machine.settledAtMs = nowMs + SLEEP_REQUEST_MS + SETTLE_MS;
     change(machine, "asleep", why);
     if (sleep === undefined) return;
-    const request = new SleepRequest({ platform, scratch, resolver }, sleep, result =>
+    const request = new SleepRequest({ platform, report, scratch, resolver }, sleep, result =>
       this.ended(machine, result, nowMs),
     );
     this.#requests.set(machine, request);
@@ -225,7 +225,7 @@ function hasNoTimes({ settings }: Machine): boolean {
   return settings.awakeTimes.length === 0;
 }
 
-/** A backend sleeps that others of the group, whose load has a limit, could not do without. */
+/** True if a backend of the group sleeps, none is waking, and one that is awake has a limit of sessions. */
 function mayNeedMore({ backends }: Group): boolean {
   return (
     backends.some(({ machine }) => machine?.state === "asleep" || machine?.state === "failed") &&
@@ -250,6 +250,6 @@ function loadOf(backends: readonly Backend[]): number {
 }
 
 function momentIn(zone: string, unixMs: number) {
-  const parsed = parseTimeZone(zone) as TimeZone; // checked when the configuration was read
+  const parsed = zoneOf(zone);
   return localMoment(unixMs + offsetAt(parsed, unixMs / 1000).seconds * 1000);
 }

@@ -20,13 +20,13 @@ export interface WakingParts {
   readonly machines: readonly Machine[];
   /** How long a machine may take until a backend is ready, in ms. */
   readonly holdMs: number;
-  /** The time of a machine is over. */
+  /** No backend of the machine was ready within `holdMs`. */
   failed(machine: Machine): void;
 }
 
 /**
  * Sends the magic packets for the machines that are waking, and ends the wakes that take too long. While the board has no
- * network it waits: then the first packets are sent anew.
+ * network no packet is sent, and `holdMs` goes on; afterwards the first packets are sent anew, unless that time is over.
  */
 export class Waking {
   #parts: WakingParts;
@@ -122,7 +122,7 @@ export class Waking {
   }
 }
 
-/** A magic packet has no answer. What comes all the same must not wait in the socket. */
+/** A magic packet has no answer. A datagram that arrives is dropped, so that it does not wait in the socket. */
 function drain(this: UDPSocket): void {
   while (this.read() !== undefined);
 }

@@ -1,5 +1,5 @@
 import type { TimeSettings } from "../config/settings.ts";
-import { localTime, offsetsBetween, parseTimeZone, type TimeZone } from "../config/time-zone.ts";
+import { localTime, offsetsBetween, zoneOf } from "../config/time-zone.ts";
 import { isLocal, type Resolver } from "../dns/resolver.ts";
 import type { Report } from "../log/event.ts";
 import { isHostName } from "../net/address.ts";
@@ -227,11 +227,4 @@ export class TimeClient {
     this.#socket?.close();
     this.#socket = undefined;
   }
-}
-
-/** The zone of a checked configuration. */
-function zoneOf(text: string): TimeZone {
-  const zone = parseTimeZone(text);
-  if (typeof zone === "string") throw new Error(zone);
-  return zone;
 }
