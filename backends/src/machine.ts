@@ -225,7 +225,8 @@ export class ScriptedMachine {
 
   /** Asleep, its host is silent, unless it answers ARP. */
   #quieten(): void {
-    if (!this.#options.answersArp) this.#silence();
+    if (this.#options.answersArp) this.#endSilence?.();
+    else this.#silence();
   }
 
   #silence(): void {

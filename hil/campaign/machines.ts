@@ -1,5 +1,6 @@
 import { ScriptedMachine } from "../../backends/src/machine.ts";
 import type { Machine } from "../../firmware/src/backend/machine.ts";
+import { HOLD_MS } from "../../firmware/src/config/config.ts";
 import type { LogLine } from "../../firmware/tools/log-line.ts";
 import type { CampaignBackend, CampaignLab } from "./lab.ts";
 import {
@@ -22,9 +23,6 @@ const LAST_SYN_MS = 4_000;
 
 /** Latest end of a hold behind its time: the deadlines of the board are so exact. */
 const LATE_MS = 1_500;
-
-/** Faults after which the board cannot know whether a machine boots already, so that it presses a second time. */
-const BLINDING = ["power", "reset-button", "no-heap"];
 
 /** The run that the machines are part of. */
 interface Run {
@@ -109,7 +107,7 @@ export class RunMachines {
 
   /** The active phase is over: all machines work, and are awake or boot. */
   endAll(): void {
-    this.checkPresses();
+    this.checkWakes();
     for (const { machine } of this.#sleepers.values()) {
       const hung = machine.fault === "hangs";
       machine.fault = undefined;
@@ -143,11 +141,10 @@ export class RunMachines {
     else sleeper.restMs ??= this.#seen.lab.clock.now();
   }
 
-  /** No client has woken a machine that it may not wake, and no press has switched a machine off. */
-  checkPresses(): void {
+  /** Clients that match no rule of `wakeFor` have woken no machine, and no press has switched one off. */
+  checkWakes(): void {
     const { plan } = this.#seen;
     const shaky =
-      only(plan, "fault").some(({ what }) => BLINDING.includes(what)) ||
       only(plan, "link").some(({ settings }) => settings.loss || settings.bytesPerSecond) ||
       only(plan, "change").length > 0;
     for (const { part, machine } of this.#sleepers.values()) {
@@ -173,7 +170,7 @@ export class RunMachines {
       "a machine is still waking, or counts held clients",
     );
     // A client may be held again, for another machine, or after one that was ready has failed it.
-    const holdMs = Number(setting(this.#seen.plan, "holdMs") ?? 240_000);
+    const holdMs = Number(setting(this.#seen.plan, "holdMs") ?? HOLD_MS);
     for (const { values } of lines) {
       const late = Number(values.held ?? 0) > holdMs * this.#sleepers.size + LATE_MS;
       this.#seen.expect(!late, "a client was held for too long");
@@ -193,7 +190,7 @@ export function nameOf({ backend }: MachinePart): string {
 /** Clients may find that no machine is ready for them, beside those that find the board full. */
 export function machinesMayFail(plan: RunPlan): boolean {
   const machines = only(plan, "machine");
-  const holdMs = Number(setting(plan, "holdMs") ?? 240_000);
+  const holdMs = Number(setting(plan, "holdMs") ?? HOLD_MS);
   return (
     only(plan, "power").length > 0 ||
     machines.some(

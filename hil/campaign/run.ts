@@ -1,4 +1,5 @@
 import type { Socket } from "../../backends/src/steps.ts";
+import { POWER_RETURN_MS } from "../../firmware/src/machines/machines.ts";
 import { serve } from "./backend.ts";
 import { change, checkPromises } from "./changes.ts";
 import { goalsReached } from "./coverage.ts";
@@ -30,9 +31,6 @@ const STALL_MS = 60_000;
 
 /** The first questions for names have their answers then, unless their servers are bad. */
 const NAMES_MS = 1_000;
-
-/** So long after its power has come back the board presses no button: machines may be booting, too. */
-const BUTTONS_MS = 90_000;
 
 /** Time for the last sockets to close when the proxy stops, before lwIP begins to forget them. */
 const STOP_MS = 10_000;
@@ -107,7 +105,9 @@ export async function simulate(
     ...Object.fromEntries(settings),
   });
   if (seen.names.used) await clock.run({ ms: NAMES_MS });
-  if (only(plan, "machine").some(({ hasButton }) => hasButton)) await clock.run({ ms: BUTTONS_MS });
+  if (only(plan, "machine").some(({ hasButton }) => hasButton)) {
+    await clock.run({ ms: POWER_RETURN_MS });
+  }
   seen.activeEndMs = clock.now() + ACTIVE_MS;
 
   for (const { host, settings } of only(plan, "link")) {

@@ -11,7 +11,7 @@ import { makeTapNamespace, TapBoard } from "../kit/tap-board.ts";
 import { missing } from "./reference-proxies.ts";
 
 // The magic packets of the firmware as they leave the chip's TCP stack: whole Ethernet frames that tcpdump has captured, compared with what the
-// standards say. Nothing here is the firmware's or the emulator's.
+// standards say. The checks of the bytes share no code with the firmware or the emulator.
 
 /** A frame and when it was captured, in seconds. */
 interface Captured {

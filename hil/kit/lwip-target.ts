@@ -1,10 +1,11 @@
-import { EventEmitter } from "node:events";
 import { Network, seeded } from "net-mock-socket";
 import type { MachineHost } from "../../backends/src/machine.ts";
+import { WAKE_PORTS } from "../../backends/src/magic-packet.ts";
 import { BOARD_ADDRESS, PEER_ADDRESS } from "../../emulator/lwip/engine-network.ts";
 import { PeerNetwork } from "../../emulator/lwip/peer-network.ts";
 import { configurationOf, FirmwareBoard, ourBoard } from "../../emulator/proxy/firmware-board.ts";
 import { VirtualClock } from "../../emulator/src/clock.ts";
+import { BroadcastDomain } from "../../emulator/src/io/broadcast-domain.ts";
 import type { Engine } from "../../emulator/xs/engine.ts";
 import { xsFirmware } from "../../emulator/xs/firmware.ts";
 import { leaks } from "./leaks.ts";
@@ -39,8 +40,8 @@ class LwipTestBed implements TestBed {
   #ready = () => {};
   /** The addresses of machines, by name. */
   #machines = new Map<string, string>();
-  /** The sockets for broadcasts to machines, by port. */
-  #broadcasts = new Map<number, ReturnType<PeerNetwork["createSocket"]>>();
+  /** The machines' sockets for broadcasts: the peer's lwIP has one for each port. */
+  #broadcasts = new BroadcastDomain();
   /** After the boot. */
   #alarms = 0;
   #blocks = 0;
@@ -84,16 +85,8 @@ class LwipTestBed implements TestBed {
         peers.setWeather(address, way, { lossPermille });
       }
     };
-    const hub = (port: number) => {
-      let shared = this.#broadcasts.get(port);
-      if (shared === undefined) {
-        shared = peers.createSocket("udp4");
-        shared.bind(port);
-        this.#broadcasts.set(port, shared);
-      }
-      return shared;
-    };
-    const createSocket = () => new SharedDatagrams(hub);
+    if (this.#machines.size === 1) this.listenForBroadcasts();
+    const { createSocket } = this.#broadcasts;
     return {
       net: { createServer: options => peers.createServer(options), createSocket },
       silence: () => {
@@ -103,7 +96,15 @@ class LwipTestBed implements TestBed {
     };
   }
 
-  wire(gpio: number, press: (level: number) => void): void {
+  private listenForBroadcasts(): void {
+    for (const port of WAKE_PORTS) {
+      const socket = this.#peers.createSocket("udp4");
+      socket.on("message", (bytes: Buffer) => this.#broadcasts.send(bytes, port));
+      socket.bind(port);
+    }
+  }
+
+  connectPin(gpio: number, press: (level: number) => void): void {
     this.#board.pins.connect(gpio, press);
   }
 
@@ -157,27 +158,5 @@ class LwipTestBed implements TestBed {
     });
     this.#alarms = this.#board.alarms;
     this.#blocks = this.#peers.state.blocks;
-  }
-}
-
-/** One of several sockets on a port, as computers of their own would have. */
-class SharedDatagrams extends EventEmitter {
-  #hub: (port: number) => EventEmitter;
-  #close = () => {};
-
-  constructor(hub: (port: number) => EventEmitter) {
-    super();
-    this.#hub = hub;
-  }
-
-  bind(port: number): void {
-    const shared = this.#hub(port);
-    const deliver = (...args: unknown[]) => this.emit("message", ...args);
-    shared.on("message", deliver);
-    this.#close = () => shared.off("message", deliver);
-  }
-
-  close(): void {
-    this.#close();
   }
 }

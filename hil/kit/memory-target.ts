@@ -81,7 +81,7 @@ class MemoryTestBed implements TestBed {
     return machineHost(this.network, name);
   }
 
-  wire(gpio: number, press: (level: number) => void): void {
+  connectPin(gpio: number, press: (level: number) => void): void {
     this.#bench.board.pins.connect(gpio, press);
   }
 

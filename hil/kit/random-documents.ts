@@ -121,7 +121,7 @@ const wakeRule: fc.Arbitrary<Document> = fc.oneof(
   ),
 );
 
-/** A machine for the first backend, or for both of the first two. */
+/** A machine that all backends run on. */
 const machine: fc.Arbitrary<Document> = fc
   .tuple(
     fc.record<Document>(

@@ -3,7 +3,7 @@ import { alpn, clientHello, name as serverName } from "../../firmware/src/net/he
 // Requests and probes that scanners, crawlers and monitors send to a port that they find, each with what it is: as these programs write them, put together
 // from their parts. None of them is for the service behind the port: see `HOST` and `PATH`.
 
-/** A connection of a program that has no business here. */
+/** A connection of a program that is no client of the service. */
 export interface Scan {
   readonly what: string;
   /** Characters are bytes. Empty: the connection is only opened. */
@@ -167,17 +167,7 @@ function* nearMisses(): Generator<Scan> {
       bytes: request(`${method} ${PATH} HTTP/1.1`, HOST, "x"),
     };
   }
-  for (const host of [
-    "",
-    "home",
-    "photos",
-    "photos.home.",
-    `a.${HOST}`,
-    `${HOST}.`,
-    "photos-home",
-    "[::1]",
-  ]) {
-    if (host.replace(/\.$/, "") === HOST) continue;
+  for (const host of ["", "home", "photos", `a.${HOST}`, "photos-home", "[::1]"]) {
     yield {
       what: `${PATH} of the host "${host}"`,
       bytes: request(`GET ${PATH} HTTP/1.1`, host, "x"),

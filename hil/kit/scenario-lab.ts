@@ -129,7 +129,7 @@ export class ScenarioLab {
     });
     if (button !== undefined) {
       this.#use("buttons");
-      this.#testBed.wire!(button, level => machine.button(level));
+      this.#testBed.connectPin!(button, level => machine.button(level));
     }
     this.#machines.push({ machine, settings });
     return machine;
@@ -190,7 +190,7 @@ export class ScenarioLab {
     return Array.from({ length: count }, () => this.client());
   }
 
-  /** Starts the board in front of the backends. Health checks are off unless the settings ask for them. */
+  /** Starts the board in front of the backends. Health checks are off unless the settings ask for them or the lab has machines. */
   async proxy(settings: ProxySettings = {}): Promise<void> {
     for (const { backend } of this.#backends) await backend.enter();
     const isNamed = (backend: ScriptedBackend) =>
@@ -207,7 +207,6 @@ export class ScenarioLab {
         ...settings,
       })),
     ];
-    // All clients may be on one computer.
     const machines = this.#machines.map(({ machine: { name, mac }, settings }) => ({
       ...{ name, mac },
       ...settings,
@@ -215,7 +214,7 @@ export class ScenarioLab {
     const document = {
       // Without checks no machine would be found awake.
       ...(machines.length > 0 ? { machines, health: {} } : { health: { check: "none" } }),
-      clientSessionsMax: CLIENT_SESSIONS_MAX,
+      clientSessionsMax: CLIENT_SESSIONS_MAX, // all clients may be on one computer
       ...settings,
       backends,
     };

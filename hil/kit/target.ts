@@ -109,7 +109,7 @@ export interface TestBed {
   /** A computer, as `computer` has it, that can sleep. */
   machineHost?(name: string): MachineHost;
   /** Connects a pin of the board to a power button: `press` is called with each level of it. */
-  wire?(gpio: number, press: (level: number) => void): void;
+  connectPin?(gpio: number, press: (level: number) => void): void;
   /** Drops the board's Wi-Fi for `ms`. */
   wifiDrop?(ms: number): void;
   /** The DHCP server refuses to renew the board's lease, which is due now, and gives it another address. */

@@ -10,7 +10,7 @@ const SCANS = 1_000;
 /** Scanners at a time. */
 const AT_ONCE = 8;
 
-/** A scanner has what it wants, or goes. */
+/** Longest time until a scanner closes its connection. */
 const SCANNER_MS = 2_000;
 
 const hello = (...extensions: readonly (readonly number[])[]) =>

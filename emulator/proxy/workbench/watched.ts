@@ -45,6 +45,6 @@ export interface Watched {
   setState(name: string, state: string): Promise<Outcome>;
   setWeight(name: string, weight: number): Promise<Outcome>;
   setBalance(balance: string): Promise<Outcome>;
-  /** Has a machine woken, or kept awake: the body of `PUT /api/machines/NAME`. */
+  /** Wakes a machine, lets it sleep or keeps it awake; `change` is the body of `PUT /api/machines/NAME`. */
   changeMachine(name: string, change: object): Promise<Outcome>;
 }

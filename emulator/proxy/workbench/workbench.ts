@@ -143,6 +143,10 @@ export class Workbench {
   async #serverOf({ name, running, latencyMs, fault }: Wish): Promise<Outcome> {
     const server = this.#servers.find(known => known.name === name);
     if (server === undefined) return { complaints: [`no server "${name}" is a demo backend`] };
+    const machine = this.#machines.find(({ backend }) => backend === server);
+    if (running !== undefined && machine !== undefined) {
+      return { complaints: [`${name} runs while the machine ${machine.name} is awake`] };
+    }
     if (latencyMs !== undefined) {
       const ms = Number(latencyMs);
       if (!(Number.isInteger(ms) && ms >= 0 && ms <= LATENCY_MAX_MS)) {
@@ -156,10 +160,6 @@ export class Workbench {
           return { complaints: [`fault: is "${fault}"; wanted ${FAULTS.join(", ")}`] };
         }
         await server.setFault(fault as Fault);
-      }
-      const machine = this.#machines.find(({ backend }) => backend === server);
-      if (running !== undefined && machine !== undefined) {
-        return { complaints: [`${name} runs while the machine ${machine.name} is awake`] };
       }
       if (running === true) await server.start();
       if (running === false) await server.stop();

@@ -157,7 +157,9 @@ function isBroadcast(address: string): boolean {
   const own = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? []);
   return own.some(
     ({ family, address: host, netmask }) =>
-      family === "IPv4" && address === broadcastOf(host.split("."), netmask.split(".")),
+      family === "IPv4" &&
+      netmask !== "255.255.255.255" &&
+      address === broadcastOf(host.split("."), netmask.split(".")),
   );
 }
 

@@ -6,7 +6,7 @@ const BOOTS_S = [3, 5, 10, 30, 60, 180];
 
 const KINDS = { waking: "warn", awake: "good", failed: "bad" };
 
-/** What the operator may have of the board, by the text of its button. */
+/** Changes that the operator can make, by the text of their buttons. */
 const CHANGES = {
   wake: { action: "wake" },
   sleep: { action: "sleep" },
@@ -80,7 +80,7 @@ function factsOf({ why, sinceMs, held, lastBootMs, asleepMs, stayAwakeMs }, back
   ].filter(Boolean);
 }
 
-/** What happens at the machine itself: its power, and what a person there does. */
+/** Power and power button of a demo machine. */
 class Power {
   #state = element("span");
   #progress = element("progress", { max: 1 });
